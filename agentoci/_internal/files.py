@@ -1,0 +1,66 @@
+"""Files that are never seen half-written: write beside, sync, rename."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """Write a sibling temporary file and rename it over `path`; readers never see half a file."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fchmod(stream.fileno(), mode)
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Replace the whole file, or leave the old one."""
+    with replacing(path, mode=mode) as stream:
+        stream.write(content)
+
+
+def read_at_most(path: Path, limit: int) -> bytes:
+    """The file's bytes; at most `limit + 1`, so that the caller can tell it is too large."""
+    with path.open("rb") as stream:
+        return stream.read(limit + 1)
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder, read-only parts included; a missing one is fine."""
+
+    def make_writable(function: object, name: str, error: object) -> None:
+        del function, error
+        with contextlib.suppress(OSError):
+            Path(name).parent.chmod(0o700)
+            Path(name).chmod(0o700)
+
+    if not path.exists():
+        return
+    shutil.rmtree(path, onerror=make_writable)
+    if path.exists():
+        shutil.rmtree(path)

@@ -1,0 +1,66 @@
+"""Named ceilings for everything that a server, an archive or a file of somebody else drives."""
+
+from __future__ import annotations
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
+
+MAX_MANIFEST_BYTES: Final = 4 * MIB
+"""Registries refuse larger manifests (docker-registry and distribution answer 400 at 5 MiB)."""
+
+MAX_CONFIG_BYTES: Final = 8 * MIB
+"""A config blob holds the definition and one history entry per layer; this leaves ample room."""
+
+MAX_INDEX_FILE_BYTES: Final = 64 * MIB
+"""A local layout's `index.json`: about 100,000 entries."""
+
+MAX_JSON_DEPTH: Final = 64
+"""Nesting of any JSON document that we read; deeper ones are built to exhaust the stack."""
+
+MAX_ERROR_BODY_BYTES: Final = 64 * KIB
+"""Of an error answer, only the start is of use."""
+
+MAX_TOKEN_BODY_BYTES: Final = MIB
+"""A token answer; real ones are a few KiB."""
+
+MAX_LAYERS: Final = 127
+"""Image tools (overlay mounts) stop here; the builder stays below 100."""
+
+MAX_INDEX_DEPTH: Final = 8
+"""Indexes within indexes."""
+
+MAX_GRAPH_NODES: Final = 10_000
+"""Manifests reachable from one reference; a cycle or a bomb ends here."""
+
+MAX_REDIRECTS: Final = 5
+"""Blob redirects: registry to object store, rarely a second hop."""
+
+MAX_DEFINITION_BYTES: Final = 256 * KIB
+"""An `.agentdef`; large ones are built to exhaust the YAML reader."""
+
+MAX_YAML_DEPTH: Final = 32
+"""Nesting of a YAML file of the user's."""
+
+MAX_AGENTFILE_BYTES: Final = MIB
+"""An Agentfile with heredocs."""
+
+MAX_TAR_HEADER_BYTES: Final = MIB
+"""PAX and long-name records of one entry; tar readers buffer them whole."""
+
+MAX_TAR_ENTRIES: Final = 1_000_000
+"""Entries of one layer."""
+
+MAX_UNPACKED_BYTES: Final = 256 * GIB
+"""Bytes that one layer may unpack to."""
+
+MAX_EXPANSION_RATIO: Final = 200
+"""Unpacked to packed; text reaches 20, only bombs reach this (checked beyond 64 MiB)."""
+
+COPY_BUFFER: Final = 256 * KIB
+"""File to file; larger buffers fall out of the cache and cost a fifth more."""
+
+NETWORK_BUFFER: Final = MIB
+"""Socket reads; 8 KiB reads cost three times the CPU."""

@@ -1,0 +1,102 @@
+"""The error families: one class per remedy, one exit code per class (DESIGN: exit codes).
+
+Imports nothing. A leaf error lives beside the code that raises it and derives from a family here,
+so a caller can tell "not found" from "denied" without knowing who raised it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class AgentociError(Exception):
+    """The root of everything this package raises on purpose.
+
+    The message names the thing, says what was expected; `hint` says how to fix it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Invalid(AgentociError):
+    """Wrong usage, or a file of the user's that does not say what it should."""
+
+    exit_code = 2
+
+
+class Difference(AgentociError):
+    """A comparison or gate found a difference."""
+
+    exit_code = 3
+
+
+class Unreachable(AgentociError):
+    """A registry or the network did not answer; trying again may help."""
+
+    exit_code = 4
+
+
+class Denied(AgentociError):
+    """Authentication, permission or policy says no."""
+
+    exit_code = 5
+
+
+class NotFound(AgentociError):
+    """The image, tag, instance or file does not exist."""
+
+    exit_code = 6
+
+
+class Conflict(AgentociError):
+    """It exists already, is in the wrong state, or is locked."""
+
+    exit_code = 7
+
+
+class Integrity(AgentociError):
+    """Digest, size or form of content is not what it must be; hostile or unknown content."""
+
+    exit_code = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault in a text file, with its place.
+
+    `line` and `column` count from 1; `text` is the source line that the caret is drawn under, and
+    `width` the number of characters that the caret spans.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    text: str = ""
+    width: int = 1
+    hint: str | None = None
+
+    def render(self) -> str:
+        """`file:line:column: message`, the source line, a caret, and the hint."""
+        lines = [f"{self.file}:{self.line}:{self.column}: {self.message}"]
+        if self.text:
+            shown = self.text.replace("\t", " ")
+            caret = " " * (self.column - 1) + "^" * max(1, self.width)
+            lines += [f"  | {shown}", f"  | {caret}"]
+        if self.hint:
+            lines.append(f"  hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class SourceFaults(Invalid):
+    """All faults found in the user's files, reported together."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(sorted(faults, key=lambda f: (f.file, f.line, f.column)))
+        super().__init__("\n".join(fault.render() for fault in self.faults))
