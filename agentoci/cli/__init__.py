@@ -1,0 +1,2 @@
+"""The command line: parse, one call to `api`, print.
+"""

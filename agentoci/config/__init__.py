@@ -1,0 +1,4 @@
+"""Settings: the one place that reads the environment and the config file.
+
+May import `spec`, `_internal`, `errors`.
+"""

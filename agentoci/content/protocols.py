@@ -1,0 +1,126 @@
+"""What a holder of content can do, one ability per protocol; a consumer asks for the least it needs."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+from agentoci.errors import NotFound
+from agentoci.spec.descriptor import Descriptor
+
+
+class ContentNotFound(NotFound):
+    """No such blob, manifest or name in the target."""
+
+
+class Reader(Protocol):
+    """A stream of bytes; `read` returns b"" at the end."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes."""
+        ...
+
+
+class Source(Protocol):
+    """Bytes that can be opened again, so that a retry can start over or go on at an offset."""
+
+    def open(self, offset: int = 0) -> AbstractContextManager[Reader]:
+        """A stream of the bytes from `offset` on; the context manager closes it."""
+        ...
+
+
+class Fetcher(Protocol):
+    """Gives content by descriptor."""
+
+    def fetch(self, desc: Descriptor, offset: int = 0) -> AbstractContextManager[Reader]:
+        """A raw stream from `offset` on; wrap it in VerifiedReader, or read it by `fetch_bytes`.
+
+        Raises ContentNotFound.
+        """
+        ...
+
+
+class Pusher(Protocol):
+    """Takes content by descriptor."""
+
+    def exists(self, desc: Descriptor) -> bool:
+        """Whether the content is there already."""
+        ...
+
+    def push(self, desc: Descriptor, source: Source) -> None:
+        """Store content; it becomes visible only when size and digest are right.
+
+        Pushing what is there already does nothing. Raises DigestMismatch, SizeMismatch.
+        """
+        ...
+
+
+class Resolver(Protocol):
+    """Knows names."""
+
+    def resolve(self, name: str) -> Descriptor:
+        """The manifest descriptor behind a tag or a digest; raises ContentNotFound."""
+        ...
+
+
+class Tagger(Protocol):
+    """Gives names."""
+
+    def tag(self, desc: Descriptor, name: str) -> None:
+        """Let `name` mean the manifest `desc`, which must be there already."""
+        ...
+
+
+class ReadableTarget(Fetcher, Resolver, Protocol):
+    """What content can be copied from."""
+
+
+class Target(Fetcher, Pusher, Resolver, Tagger, Protocol):
+    """What content can be copied from and to."""
+
+
+@runtime_checkable
+class Mounter(Protocol):
+    """A target that can take over a blob from a neighbour without moving bytes."""
+
+    def mount(self, desc: Descriptor, source: object) -> bool:
+        """Whether the blob was taken over from `source`, the other target; False: push it."""
+        ...
+
+
+@runtime_checkable
+class TagPusher(Protocol):
+    """A target that takes a manifest and its name in one request."""
+
+    def push_tagged(self, desc: Descriptor, content: bytes, name: str) -> None:
+        """Store the manifest under the name; its children must be there already."""
+        ...
+
+
+class Progress(Protocol):
+    """Is told how a transfer goes; called from several threads."""
+
+    def start(self, desc: Descriptor, *, total: int) -> None:
+        """A blob of `total` bytes begins."""
+        ...
+
+    def advance(self, desc: Descriptor, count: int) -> None:
+        """`count` more bytes have passed."""
+        ...
+
+    def finish(self, desc: Descriptor, *, outcome: str) -> None:
+        """The blob is done: `copied`, `exists` or `mounted`."""
+        ...
+
+
+class NoProgress:
+    """Tells nobody."""
+
+    def start(self, desc: Descriptor, *, total: int) -> None:
+        """Nothing."""
+
+    def advance(self, desc: Descriptor, count: int) -> None:
+        """Nothing."""
+
+    def finish(self, desc: Descriptor, *, outcome: str) -> None:
+        """Nothing."""

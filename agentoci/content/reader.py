@@ -1,0 +1,103 @@
+"""The reader that verifies: size and digest are checked by whoever reads, so no caller can forget."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agentoci._internal import limits
+from agentoci.content.protocols import Fetcher, Reader
+from agentoci.errors import Integrity
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+
+
+class DigestMismatch(Integrity):
+    """The bytes have another digest than the descriptor says."""
+
+
+class SizeMismatch(Integrity):
+    """There are more or fewer bytes than the descriptor says."""
+
+
+class VerifiedReader:
+    """Passes the bytes on and raises at the end unless size and digest are right.
+
+    Stops at the declared size: one byte more raises SizeMismatch, so an endless body cannot fill a
+    disk. A caller that stops before the end has verified nothing.
+    """
+
+    def __init__(self, stream: Reader, desc: Descriptor) -> None:
+        self._stream = stream
+        self._desc = desc
+        self._hash = desc.digest.hasher()
+        self._left = desc.size
+        self._checked = False
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes; b"" only when everything was right."""
+        if self._left == 0:
+            self._finish()
+            return b""
+        wanted = self._left if size < 0 else min(size, self._left)
+        chunk = self._stream.read(wanted)
+        if not chunk:
+            raise SizeMismatch(
+                f"{self._desc.digest}: ended {self._left} bytes short of {self._desc.size}"
+            )
+        self._hash.update(chunk)
+        self._left -= len(chunk)
+        if self._left == 0:
+            self._finish()
+        return chunk
+
+    def _finish(self) -> None:
+        if self._checked:
+            return
+        if self._stream.read(1):
+            raise SizeMismatch(f"{self._desc.digest}: longer than {self._desc.size} bytes")
+        found = Digest.from_hash(self._hash)
+        if found != self._desc.digest:
+            raise DigestMismatch(f"{self._desc.digest}: the content has digest {found}")
+        self._checked = True
+
+
+def fetch_bytes(source: Fetcher, desc: Descriptor, *, limit: int | None = None) -> bytes:
+    """A whole small piece of content, verified; raises SizeMismatch above `limit` bytes."""
+    ceiling = limits.MAX_MANIFEST_BYTES if limit is None else limit
+    if desc.size > ceiling:
+        raise SizeMismatch(f"{desc.digest}: {desc.size} bytes, more than {ceiling} are not read")
+    with source.fetch(desc) as stream:
+        reader = VerifiedReader(stream, desc)
+        parts: list[bytes] = []
+        while chunk := reader.read(limits.NETWORK_BUFFER):
+            parts.append(chunk)
+    return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class BytesSource:
+    """A source over bytes in memory."""
+
+    content: bytes
+
+    @contextlib.contextmanager
+    def open(self, offset: int = 0) -> Iterator[Reader]:
+        """The bytes from `offset` on."""
+        yield io.BytesIO(self.content[offset:] if offset else self.content)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchedSource:
+    """A source that fetches from a target each time it is opened."""
+
+    fetcher: Fetcher
+    desc: Descriptor
+
+    @contextlib.contextmanager
+    def open(self, offset: int = 0) -> Iterator[Reader]:
+        """The content from `offset` on."""
+        with self.fetcher.fetch(self.desc, offset) as stream:
+            yield stream

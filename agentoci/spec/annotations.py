@@ -1,0 +1,31 @@
+"""Annotation keys: the OCI ones that we write (image-spec, annotations.md) and our own."""
+
+from __future__ import annotations
+
+from typing import Final
+
+TITLE: Final = "org.opencontainers.image.title"
+VERSION: Final = "org.opencontainers.image.version"
+AUTHORS: Final = "org.opencontainers.image.authors"
+CREATED: Final = "org.opencontainers.image.created"
+DESCRIPTION: Final = "org.opencontainers.image.description"
+REVISION: Final = "org.opencontainers.image.revision"
+SOURCE: Final = "org.opencontainers.image.source"
+BASE_NAME: Final = "org.opencontainers.image.base.name"
+BASE_DIGEST: Final = "org.opencontainers.image.base.digest"
+REF_NAME: Final = "org.opencontainers.image.ref.name"
+
+ARTIFACT_TYPE: Final = "dev.agentoci.artifact-type"
+"""In the image profile, which has no artifactType: what the artifact is all the same."""
+
+LAYER_KIND: Final = "dev.agentoci.layer.kind"
+"""In the image profile, whose layer types do not say it."""
+
+STORED: Final = "dev.agentoci.stored"
+"""In a store's index: when this entry got its name (RFC 3339)."""
+
+TOTAL_SIZE: Final = "dev.agentoci.size"
+"""In a store's index: bytes of config and layers, so that listing opens no other file."""
+
+AGENT_NAME: Final = "dev.agentoci.name"
+"""In a store's index: the definition's name."""

@@ -1,0 +1,158 @@
+"""JSON both ways: strict reading of what others wrote, canonical writing (RFC 8785) of our own."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, Final, NoReturn, TypeAlias
+
+from agentoci._internal import limits
+from agentoci.errors import Integrity
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
+
+_OPENING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+
+
+class InvalidJson(Integrity):
+    """Not JSON, or JSON that two readers could understand differently."""
+
+
+def loads(content: bytes, *, what: str, limit: int = limits.MAX_MANIFEST_BYTES) -> Json:
+    """Read one JSON document.
+
+    Raises InvalidJson when it is larger than `limit` bytes, deeper than MAX_JSON_DEPTH, not UTF-8,
+    has a key twice in one object, or holds NaN or Infinity. `what` names the document in messages.
+    """
+    if len(content) > limit:
+        raise InvalidJson(f"{what}: larger than {limit} bytes")
+    if _depth(content) > limits.MAX_JSON_DEPTH:
+        raise InvalidJson(f"{what}: nested deeper than {limits.MAX_JSON_DEPTH} levels")
+    try:
+        text = content.decode("utf-8")
+        document: Json = json.loads(
+            text, object_pairs_hook=_object_without_twins, parse_constant=_refuse_constant
+        )
+    except (UnicodeDecodeError, ValueError, RecursionError) as exc:
+        raise InvalidJson(f"{what}: {exc}") from exc
+    return document
+
+
+def loads_object(
+    content: bytes, *, what: str, limit: int = limits.MAX_MANIFEST_BYTES
+) -> dict[str, Json]:
+    """Like `loads`, and the document must be an object."""
+    document = loads(content, what=what, limit=limit)
+    if not isinstance(document, dict):
+        raise InvalidJson(f"{what}: expected a JSON object")
+    return document
+
+
+def _depth(content: bytes) -> int:
+    if content.count(b"{") + content.count(b"[") <= limits.MAX_JSON_DEPTH:
+        return 0
+    depth = deepest = 0
+    for match in _OPENING.finditer(content):
+        first = content[match.start()]
+        if first in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+            if deepest > limits.MAX_JSON_DEPTH:
+                break
+        elif first in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _object_without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twin = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"key {twin!r} stands twice in one object")
+    return made
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def canonical(document: object) -> bytes:
+    """The one spelling of a JSON value that RFC 8785 (JCS) defines, in UTF-8.
+
+    Takes dict with string keys, list, tuple, str, int, float, bool and None; integers beyond 2^53
+    and non-finite floats raise ValueError, for other readers could not read them back.
+    """
+    if _is_plain(document):
+        spelled = json.dumps(
+            document, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+        )
+        return spelled.encode("utf-8")
+    return _spell(document).encode("utf-8")
+
+
+def _is_plain(document: object) -> bool:
+    """Whether the standard library already spells it canonically (ASCII keys, no float)."""
+    if isinstance(document, str) or document is None or isinstance(document, bool):
+        return True
+    if isinstance(document, int):
+        return abs(document) <= 2**53
+    if isinstance(document, dict):
+        return all(isinstance(k, str) and k.isascii() and _is_plain(v) for k, v in document.items())
+    return isinstance(document, list | tuple) and all(map(_is_plain, document))
+
+
+def _spell(value: object) -> str:
+    match value:
+        case dict():
+            keys = sorted(value, key=lambda key: key.encode("utf-16-be"))
+            return "{" + ",".join(f"{_quote(k)}:{_spell(value[k])}" for k in keys) + "}"
+        case list() | tuple():
+            return "[" + ",".join(map(_spell, value)) + "]"
+        case bool() | None:
+            return json.dumps(value)
+        case str():
+            return _quote(value)
+        case int():
+            if abs(value) > 2**53:
+                raise ValueError(f"{value} does not fit a JSON number")
+            return str(value)
+        case float():
+            return _spell_float(value)
+        case _:
+            raise ValueError(f"{type(value).__name__} has no JSON form")
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _spell_float(value: float) -> str:
+    """As ECMAScript's Number::toString writes it (RFC 8785, section 3.2.2.3)."""
+    if not math.isfinite(value):
+        raise ValueError(f"{value} has no JSON form")
+    if value == 0:
+        return "0"
+    sign = "-" if value < 0 else ""
+    digits, point = _digits_and_point(repr(abs(value)))
+    if 0 < point <= 21:
+        whole = digits[:point].ljust(point, "0")
+        fraction = digits[point:]
+        return sign + whole + (f".{fraction}" if fraction else "")
+    if -6 < point <= 0:
+        return sign + "0." + "0" * -point + digits
+    power = point - 1
+    head = digits[0] + (f".{digits[1:]}" if len(digits) > 1 else "")
+    return f"{sign}{head}e{'+' if power >= 0 else '-'}{abs(power)}"
+
+
+def _digits_and_point(shortest: str) -> tuple[str, int]:
+    """Significant digits, and where the decimal point stands before or behind them."""
+    number, _, exponent = shortest.partition("e")
+    whole, _, fraction = number.partition(".")
+    digits = whole + fraction
+    point = len(whole) + int(exponent or 0)
+    stripped = digits.lstrip("0")
+    point -= len(digits) - len(stripped)
+    return stripped.rstrip("0"), point
