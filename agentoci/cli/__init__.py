@@ -1,2 +1,1 @@
-"""The command line: parse, one call to `api`, print.
-"""
+"""The command line: parse, one call to `api`, print."""

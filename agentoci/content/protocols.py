@@ -1,4 +1,4 @@
-"""What a holder of content can do, one ability per protocol; a consumer asks for the least it needs."""
+"""What a holder of content can do, one ability per protocol; ask for the least you need."""
 
 from __future__ import annotations
 

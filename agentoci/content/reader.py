@@ -1,4 +1,4 @@
-"""The reader that verifies: size and digest are checked by whoever reads, so no caller can forget."""
+"""The reader that verifies size and digest, so that no caller can forget."""
 
 from __future__ import annotations
 

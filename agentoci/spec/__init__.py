@@ -2,6 +2,6 @@
 
 Everything is frozen, hashable where it is a value, and prints back to what it was parsed from. Wire
 documents keep the bytes that they were read from: the bytes are the truth, the model is a view.
-Dataclasses rather than pydantic here, because `agent images` must start in the time of `import click`.
+Dataclasses rather than pydantic here, because `agent images` must start as fast as `import click`.
 May import `_internal` and `errors`.
 """

@@ -56,7 +56,7 @@ class Manifest:
         raw = canonical(document)
         if len(raw) > limits.MAX_MANIFEST_BYTES:
             raise InvalidManifest(
-                f"the manifest would have {len(raw)} bytes, registries take {limits.MAX_MANIFEST_BYTES}"
+                f"manifest of {len(raw)} bytes: registries take {limits.MAX_MANIFEST_BYTES}"
             )
         return cls(
             raw,
@@ -70,7 +70,7 @@ class Manifest:
 
     @property
     def kind(self) -> str | None:
-        """What the artifact is: artifactType, the image profile's annotation, or the config's type."""
+        """What the artifact is: artifactType, the image profile's annotation, else config type."""
         return (
             self.artifact_type
             or self.annotations.get(keys.ARTIFACT_TYPE)
