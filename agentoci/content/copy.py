@@ -1,0 +1,168 @@
+"""Copy: the only verb that moves content between targets.
+
+Push, pull, save, load, mirror and migrate are argument orders of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+
+from agentoci.content.graph import Graph, largest_first, walk
+from agentoci.content.protocols import (
+    Mounter,
+    NoProgress,
+    Progress,
+    Pusher,
+    ReadableTarget,
+    Reader,
+    Source,
+    TagPusher,
+    Target,
+)
+from agentoci.content.reader import BytesSource, FetchedSource
+from agentoci.errors import AgentociError
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.manifest import AnyManifest
+
+
+class Cancelled(AgentociError):
+    """Another part of the same transfer failed; this one was stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOptions:
+    """How to copy: `workers` blobs at a time, telling `progress`."""
+
+    workers: int = 4
+    progress: Progress = field(default_factory=NoProgress)
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy did: the root, and how many blobs and bytes moved."""
+
+    root: Descriptor
+    manifest: AnyManifest | None
+    blobs: int
+    moved_blobs: int
+    moved_bytes: int
+
+
+def copy(
+    src: ReadableTarget,
+    name: str,
+    dst: Target,
+    dst_name: str,
+    *,
+    options: CopyOptions | None = None,
+) -> Copied:
+    """Copy what `name` means in `src`, with everything below it, and call it `dst_name` in `dst`.
+
+    Copying again moves nothing. The name appears last, so a reader of `dst` sees the old content or
+    the whole new one. Raises what the targets raise; on an error no name has changed.
+    """
+    options = options or CopyOptions()
+    root = src.resolve(name)
+    if dst.exists(root):
+        dst.tag(root, dst_name)
+        return Copied(root, None, 0, 0, 0)
+    graph = walk(src, root)
+    moved = copy_blobs(src, dst, graph, options=options)
+    _push_manifests(dst, graph, dst_name)
+    return Copied(root, graph.root, len(graph.blobs), len(moved), sum(blob.size for blob in moved))
+
+
+def copy_blobs(
+    src: ReadableTarget, dst: Target, graph: Graph, *, options: CopyOptions
+) -> list[Descriptor]:
+    """Copy the blobs that `dst` lacks, in parallel; returns those whose bytes moved."""
+    stop = threading.Event()
+    pool = ThreadPoolExecutor(options.workers, thread_name_prefix="copy")
+    try:
+        futures = {
+            pool.submit(copy_blob, src, dst, blob, options.progress, stop): blob
+            for blob in largest_first(graph.blobs)
+        }
+        done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
+        if not waiting:
+            return [blob for future, blob in futures.items() if future.result()]
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+    raise _first_cause(done)
+
+
+def _first_cause(done: set[Future[bool]]) -> BaseException:
+    """The error that stopped the others, not the Cancelled that followed from it."""
+    errors = [error for future in done if (error := future.exception()) is not None]
+    return next((error for error in errors if not isinstance(error, Cancelled)), errors[0])
+
+
+def copy_blob(
+    src: ReadableTarget,
+    dst: Pusher,
+    desc: Descriptor,
+    progress: Progress,
+    stop: threading.Event,
+) -> bool:
+    """Copy one blob; False when the destination already had it, or took it from a neighbour."""
+    if stop.is_set():
+        raise Cancelled("stopped")
+    progress.start(desc, total=desc.size)
+    if dst.exists(desc):
+        progress.finish(desc, outcome="exists")
+        return False
+    if isinstance(dst, Mounter) and dst.mount(desc, src):
+        progress.finish(desc, outcome="mounted")
+        return False
+    dst.push(desc, _WatchedSource(FetchedSource(src, desc), desc, progress, stop))
+    progress.finish(desc, outcome="copied")
+    return True
+
+
+def _push_manifests(dst: Target, graph: Graph, name: str) -> None:
+    *inner, (root, top) = graph.manifests
+    for desc, manifest in inner:
+        dst.push(desc, BytesSource(manifest.raw))
+    if isinstance(dst, TagPusher):
+        dst.push_tagged(root, top.raw, name)
+    else:
+        dst.push(root, BytesSource(top.raw))
+        dst.tag(root, name)
+
+
+@dataclass(frozen=True, slots=True)
+class _WatchedSource:
+    """Counts what is read for the progress, and ends the stream when the transfer is stopped."""
+
+    inner: Source
+    desc: Descriptor
+    progress: Progress
+    stop: threading.Event
+
+    def open(self, offset: int = 0) -> AbstractContextManager[Reader]:
+        return self._open(offset)
+
+    @contextmanager
+    def _open(self, offset: int) -> Iterator[Reader]:
+        with self.inner.open(offset) as stream:
+            if offset:
+                self.progress.advance(self.desc, offset)
+            yield _WatchedReader(stream, self)
+
+
+class _WatchedReader:
+    def __init__(self, stream: Reader, watch: _WatchedSource) -> None:
+        self._stream = stream
+        self._watch = watch
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._watch.stop.is_set():
+            raise Cancelled("stopped")
+        chunk = self._stream.read(size)
+        self._watch.progress.advance(self._watch.desc, len(chunk))
+        return chunk
