@@ -1,0 +1,192 @@
+"""What every test gets: a home of its own, no network beyond loopback, real registries."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import IO, Protocol
+
+import hypothesis
+import pytest
+
+from tests import registries
+from tests.registries import KINDS, Registry
+
+hypothesis.settings.register_profile(
+    "dev",
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.register_profile(
+    "ci",
+    hypothesis.settings.get_profile("dev"),
+    max_examples=300,
+    derandomize=True,
+    print_blob=True,
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+# Variables that would let the tester's own accounts, proxies or settings reach a test.
+FOREIGN_PREFIXES = ("AGENT_", "AGENTOCI_", "CI_", "GITHUB_", "XDG_")
+FOREIGN = frozenset(
+    {"ALL_PROXY", "CI", "COLUMNS", "HTTPS_PROXY", "HTTP_PROXY", "NO_COLOR", "NO_PROXY"}
+    | {"DOCKER_CONFIG", "FORCE_COLOR", "REGISTRY_AUTH_FILE", "SOURCE_DATE_EPOCH", "SSL_CERT_FILE"}
+)
+
+
+def is_loopback(host: object) -> bool:
+    """Whether a socket address' host stays on this machine."""
+    if not isinstance(host, str):
+        return False
+    if host in ("", "localhost") or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
+
+
+def refuse_network(event: str, arguments: tuple[object, ...]) -> None:
+    """An audit hook: a test that looks up or connects to another machine fails."""
+    if event == "socket.connect":
+        address = arguments[1]
+        host = address[0] if isinstance(address, tuple) else "localhost"  # else a Unix socket
+    elif event == "socket.getaddrinfo":
+        host = arguments[0] or "localhost"
+    else:
+        return
+    if isinstance(host, bytes):
+        host = host.decode("idna")
+    if not is_loopback(host):
+        pytest.fail(f"tests stay on this machine, but this one went to {host}")
+
+
+def pytest_configure() -> None:
+    """Refuse the network from here on; an audit hook cannot be removed again."""
+    sys.addaudithook(refuse_network)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The test's own home; nothing of the tester's settings is seen, nor changed."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN_PREFIXES) or name.upper() in FOREIGN:
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("AGENTOCI_HOME", str(home / "agentoci"))
+    monkeypatch.setenv("DOCKER_CONFIG", str(home / ".docker"))
+    for kind in ("CACHE", "CONFIG", "DATA", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "runtime"))
+    return home
+
+
+class RunAgent(Protocol):
+    """How tests call the command line."""
+
+    def __call__(
+        self,
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: bytes = b"",
+        stdout: IO[bytes] | None = None,
+        timeout: float = 120,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `agent ARGUMENTS` to its end; `env` is added to the test's environment."""
+        ...
+
+
+@pytest.fixture
+def run_agent(tmp_path: Path) -> RunAgent:
+    """Run the command line as a process of its own, in the test's folder or in `cwd`."""
+
+    def run(
+        *arguments: str | Path,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        stdin: bytes = b"",
+        stdout: IO[bytes] | None = None,
+        timeout: float = 120,
+    ) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "agentoci", *map(str, arguments)],
+            input=stdin,
+            stdout=stdout or subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **(env or {})},
+            cwd=cwd or tmp_path,
+            timeout=timeout,
+            check=False,
+        )
+        return subprocess.CompletedProcess(
+            done.args,
+            done.returncode,
+            (done.stdout or b"").decode(errors="surrogateescape"),
+            done.stderr.decode(errors="surrogateescape"),
+        )
+
+    return run
+
+
+def run_registry(name: str, factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """One registry for the session: a running one that the environment names, else our own."""
+    kind = KINDS[name]
+    running = registries.running(kind)
+    if running is not None:
+        yield running
+        return
+    if kind.program() is None:
+        pytest.skip(kind.missing)
+    with registries.serve(kind, factory.mktemp(name)) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Debian's docker-registry 2.8: the strict old one."""
+    yield from run_registry("docker-registry", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def distribution(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Distribution v3, the reference."""
+    yield from run_registry("distribution", tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def ggcr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """The go-containerregistry registry, which leaves out much that others have."""
+    yield from run_registry("ggcr", tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=["docker_registry", "distribution", "ggcr"])
+def registry(request: pytest.FixtureRequest) -> Registry:
+    """Each of the three, one after another."""
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Registry)
+    return found
+
+
+@pytest.fixture(scope="session")
+def private_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Distribution v3 that lets in `registries.USER` with `registries.PASSWORD` alone (Basic)."""
+    kind = KINDS["distribution"]
+    if kind.program() is None:
+        pytest.skip(kind.missing)
+    with registries.serve(kind, tmp_path_factory.mktemp("private"), private=True) as registry:
+        yield registry
+
+
+@pytest.fixture
+def repository() -> str:
+    """A repository's name that no other test uses: registries outlive a test."""
+    return f"tests/{uuid.uuid4().hex[:12]}"
