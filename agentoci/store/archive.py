@@ -1,0 +1,153 @@
+"""Archives: an image layout in one tar (`oci-archive`), written and read as a stream."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import tarfile
+from collections.abc import Iterator
+from typing import IO, Final
+
+from agentoci._internal import limits
+from agentoci.content.protocols import Reader, Source
+from agentoci.content.reader import DigestMismatch, VerifiedReader
+from agentoci.errors import Integrity
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.jsonio import canonical, loads_object
+from agentoci.store.index import Entry, encode_index
+from agentoci.store.layout import LayoutStore
+
+_BLOB: Final = re.compile(r"(?:\./)?blobs/(sha256|sha512)/([0-9a-f]+)")
+_METADATA: Final = frozenset({"index.json", "oci-layout"})
+
+
+class BadArchive(Integrity):
+    """Not an archive that holds an OCI image layout."""
+
+
+class ArchiveWriter:
+    """A target that writes a layout archive to a stream; copy into it with one worker.
+
+    The same content gives the same bytes: entries come in the order of the copy, without times.
+    `close` writes the index; the stream stays open.
+    """
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._tar = tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+        self._entries: list[Entry] = []
+        self._written: set[Digest] = set()
+        self._add("oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
+
+    def exists(self, desc: Descriptor) -> bool:
+        """Whether the archive holds it already."""
+        return desc.digest in self._written
+
+    def push(self, desc: Descriptor, source: Source) -> None:
+        """Append a blob, verified while it passes."""
+        if self.exists(desc):
+            return
+        info = tarfile.TarInfo(f"blobs/{desc.digest.algorithm}/{desc.digest.hex}")
+        info.size, info.mode = desc.size, 0o644
+        with source.open() as stream:
+            self._tar.addfile(info, _AsFile(VerifiedReader(stream, desc)))
+        self._written.add(desc.digest)
+
+    def tag(self, desc: Descriptor, name: str) -> None:
+        """Remember a name for the index."""
+        self._entries.append(Entry(desc.bare(), None if name == str(desc.digest) else name))
+
+    def resolve(self, name: str) -> Descriptor:
+        """The descriptor tagged so far."""
+        return next(entry.desc for entry in self._entries if entry.name == name)
+
+    def fetch(self, desc: Descriptor, offset: int = 0) -> contextlib.AbstractContextManager[Reader]:
+        """A stream cannot be read back."""
+        raise BadArchive(f"{desc.digest}: an archive that is being written cannot be read")
+
+    def close(self) -> None:
+        """Write the index and the end of the archive."""
+        self._add("index.json", encode_index(self._entries))
+        self._tar.close()
+
+    def _add(self, name: str, content: bytes) -> None:
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(content), 0o644
+        self._tar.addfile(info, io.BytesIO(content))
+
+
+class _AsFile(io.RawIOBase):
+    """A reader with the face that tarfile copies from."""
+
+    def __init__(self, reader: Reader) -> None:
+        super().__init__()
+        self._reader = reader
+
+    def read(self, size: int = -1, /) -> bytes:
+        parts: list[bytes] = []
+        while size > 0 and (chunk := self._reader.read(size)):
+            parts.append(chunk)
+            size -= len(chunk)
+        return b"".join(parts)
+
+
+@contextlib.contextmanager
+def reading_tar(stream: IO[bytes]) -> Iterator[tarfile.TarFile]:
+    """A tar stream whose faults are BadArchive."""
+    try:
+        with tarfile.open(fileobj=stream, mode="r|*") as tar:
+            yield tar
+    except tarfile.TarError as exc:
+        raise BadArchive(f"not a readable archive: {exc}") from exc
+
+
+def load_layout(tar: tarfile.TarFile, first: tarfile.TarInfo, store: LayoutStore) -> list[Entry]:
+    """Take the blobs of a layout archive into the store, each verified by its name.
+
+    Returns the entries of the archive's index; nothing is tagged yet. Raises BadArchive.
+    """
+    metadata: dict[str, bytes] = {}
+    member: tarfile.TarInfo | None = first
+    while member is not None:
+        name = member.name.removeprefix("./")
+        if name in _METADATA:
+            metadata[name] = _read_member(tar, member, limits.MAX_INDEX_FILE_BYTES)
+        elif match := _BLOB.fullmatch(name):
+            _take_blob(tar, member, Digest.parse(f"{match[1]}:{match[2]}"), store)
+        elif not member.isdir() and name not in ("manifest.json", "repositories"):
+            raise BadArchive(f"{name!r} does not belong into an OCI layout archive")
+        member = tar.next()
+    if "index.json" not in metadata:
+        raise BadArchive("the archive has no index.json")
+    document = loads_object(
+        metadata["index.json"], what="index.json", limit=limits.MAX_INDEX_FILE_BYTES
+    )
+    manifests = document.get("manifests")
+    if not isinstance(manifests, list) or not manifests:
+        raise BadArchive("index.json names no manifest")
+    return [Entry.parse(entry, what="index.json") for entry in manifests]
+
+
+def _take_blob(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, digest: Digest, store: LayoutStore
+) -> None:
+    body = tar.extractfile(member)
+    if body is None:
+        raise BadArchive(f"{member.name!r} is not a regular file")
+    with store.writer() as writer:
+        while chunk := body.read(limits.COPY_BUFFER):
+            writer.write(chunk)
+        found = writer.digest()
+        if found != digest:
+            raise DigestMismatch(f"{digest}: the archive's content has digest {found}")
+        writer.commit()
+
+
+def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, limit: int) -> bytes:
+    if member.size > limit:
+        raise BadArchive(f"{member.name!r} has {member.size} bytes, more than {limit} are not read")
+    body = tar.extractfile(member)
+    if body is None:
+        raise BadArchive(f"{member.name!r} is not a regular file")
+    return body.read()

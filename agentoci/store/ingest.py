@@ -1,0 +1,243 @@
+"""How blobs get into a layout: written beside, verified, synced, renamed, read-only.
+
+A download in progress is `ingest/<hex>.part`, locked by who writes it; the next process goes on
+where it ended. What a build makes has no digest yet and is `ingest/tmp-*`, locked likewise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+from agentoci._internal import limits
+from agentoci.content.protocols import Reader, Source
+from agentoci.content.reader import DigestMismatch, SizeMismatch, VerifiedReader
+from agentoci.errors import AgentociError
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+
+SMALL: Final = limits.MIB
+"""Blobs up to this size pass through memory and need no place to resume from."""
+
+_SYNC_EVERY: Final = 64 * limits.MIB
+"""A big blob is synced in steps while it grows, so that the last step is short."""
+
+
+class StoreUnwritable(AgentociError):
+    """The store's disk is full, read-only, or not ours to write."""
+
+
+@contextlib.contextmanager
+def translate_disk_errors(path: Path) -> Iterator[None]:
+    """Say which file the disk refused, and why."""
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno == errno.ENOSPC:
+            hint = "free some space (`agent prune`), or set AGENTOCI_HOME to another disk"
+            raise StoreUnwritable(f"{path}: the disk is full", hint=hint) from exc
+        if exc.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            hint = "set AGENTOCI_HOME to a folder that you may write"
+            raise StoreUnwritable(f"{path}: {exc.strerror}", hint=hint) from exc
+        raise
+
+
+class BlobWriter:
+    """Writes one blob whose digest is not known yet; use as a context manager.
+
+    `commit` puts it in place; leaving without it removes what was written.
+    """
+
+    def __init__(self, blobs: Path, ingest: Path) -> None:
+        self._blobs = blobs
+        self._hash = hashlib.sha256()
+        self.size = 0
+        with translate_disk_errors(ingest):
+            descriptor, name = tempfile.mkstemp(dir=ingest, prefix="tmp-")
+        self._path = Path(name)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self._descriptor = descriptor
+        self._syncer = _Syncer(descriptor)
+
+    def __enter__(self) -> BlobWriter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._syncer.close()
+        os.close(self._descriptor)
+        self._path.unlink(missing_ok=True)
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        """Append bytes."""
+        self._hash.update(chunk)
+        with translate_disk_errors(self._path):
+            _write_all(self._descriptor, chunk)
+        self.size += len(chunk)
+        self._syncer.grown_to(self.size)
+
+    def digest(self) -> Digest:
+        """The digest of what was written so far."""
+        return Digest.from_hash(self._hash)
+
+    def commit(self) -> Digest:
+        """Sync, and give the blob its name; returns its digest."""
+        digest = self.digest()
+        final = self._blobs / digest.algorithm / digest.hex
+        if final.exists():
+            os.utime(final)
+            return digest
+        self._syncer.close()
+        with translate_disk_errors(self._path):
+            settle(self._descriptor, self._path, final)
+        return digest
+
+
+def settle(descriptor: int, temporary: Path, final: Path) -> None:
+    """Make a finished file durable and read-only under its final name."""
+    os.fchmod(descriptor, 0o444)
+    os.fdatasync(descriptor) if hasattr(os, "fdatasync") else os.fsync(descriptor)
+    temporary.rename(final)
+
+
+def _write_all(descriptor: int, chunk: bytes | bytearray | memoryview) -> None:
+    written = os.write(descriptor, chunk)
+    if written == len(chunk):
+        return
+    view = memoryview(chunk)[written:]
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+class _Syncer:
+    """Syncs a growing file from a side thread, so that writing goes on meanwhile."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._next = _SYNC_EVERY
+        self._pool: ThreadPoolExecutor | None = None
+        self._running: Future[None] | None = None
+
+    def grown_to(self, size: int) -> None:
+        if size < self._next or (self._running and not self._running.done()):
+            return
+        self._next = size + _SYNC_EVERY
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="sync")
+        self._running = self._pool.submit(os.fsync, self._descriptor)
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
+
+
+def ingest_small(desc: Descriptor, source: Source, final: Path, ingest: Path) -> None:
+    """Read a small blob whole, verify it, and put it in place."""
+    with source.open() as stream:
+        reader = VerifiedReader(stream, desc)
+        content = b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
+    with translate_disk_errors(final):
+        descriptor, name = tempfile.mkstemp(dir=ingest, prefix="tmp-")
+        try:
+            _write_all(descriptor, content)
+            settle(descriptor, Path(name), final)
+        finally:
+            os.close(descriptor)
+            Path(name).unlink(missing_ok=True)
+
+
+def ingest_large(desc: Descriptor, source: Source, final: Path, ingest: Path) -> None:
+    """Write a large blob beside its place, going on where an earlier attempt ended.
+
+    One process writes; others wait for it and find the blob there. Wrong bytes are thrown away,
+    right ones that an error cut short are kept for the next attempt.
+    """
+    part = ingest / f"{desc.digest.hex}.part"
+    with translate_disk_errors(part), _own_part(part, final) as descriptor:
+        if descriptor is None:
+            return
+        try:
+            _fill(descriptor, desc, source)
+            settle(descriptor, part, final)
+        except (DigestMismatch, SizeMismatch):
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextlib.contextmanager
+def _own_part(part: Path, final: Path) -> Iterator[int | None]:
+    """Lock the part file, waiting for another writer; None when that one finished the blob."""
+    while True:
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if final.exists():
+                _drop_if_same(part, descriptor)
+                yield None
+                return
+            if _is_same_file(part, descriptor):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_same_file(path: Path, descriptor: int) -> bool:
+    try:
+        return path.stat().st_ino == os.fstat(descriptor).st_ino
+    except FileNotFoundError:
+        return False
+
+
+def _drop_if_same(part: Path, descriptor: int) -> None:
+    if _is_same_file(part, descriptor):
+        part.unlink(missing_ok=True)
+
+
+def _fill(descriptor: int, desc: Descriptor, source: Source) -> None:
+    state = desc.digest.hasher()
+    have = _hash_existing(descriptor, desc, state)
+    syncer = _Syncer(descriptor)
+    try:
+        with source.open(have) as stream:
+            while have < desc.size:
+                chunk = stream.read(min(limits.NETWORK_BUFFER, desc.size - have))
+                if not chunk:
+                    raise SizeMismatch(f"{desc.digest}: ended {desc.size - have} bytes short")
+                state.update(chunk)
+                _write_all(descriptor, chunk)
+                have += len(chunk)
+                syncer.grown_to(have)
+            _refuse_more(stream, desc)
+    finally:
+        syncer.close()
+    found = Digest.from_hash(state)
+    if found != desc.digest:
+        raise DigestMismatch(f"{desc.digest}: the content has digest {found}")
+
+
+def _refuse_more(stream: Reader, desc: Descriptor) -> None:
+    if stream.read(1):
+        raise SizeMismatch(f"{desc.digest}: longer than {desc.size} bytes")
+
+
+def _hash_existing(descriptor: int, desc: Descriptor, state: hashlib._Hash) -> int:
+    have = os.lseek(descriptor, 0, os.SEEK_END)
+    if have == 0:
+        return 0
+    if have > desc.size:
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        return 0
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    while chunk := os.read(descriptor, limits.NETWORK_BUFFER):
+        state.update(chunk)
+    return have
