@@ -53,6 +53,24 @@ MAX_TAR_HEADER_BYTES: Final = MIB
 MAX_TAR_ENTRIES: Final = 1_000_000
 """Entries of one layer."""
 
+MAX_TAR_NAME_BYTES: Final = 64 * MIB
+"""All names and link targets of one image together; they are held in memory."""
+
+MAX_PATH_BYTES: Final = 4095
+"""One path in an image; Linux opens no longer ones."""
+
+MAX_NAME_BYTES: Final = 255
+"""One part of a path; no common file system takes more."""
+
+MAX_PATH_DEPTH: Final = 128
+"""Parts of a path; tools that walk a tree by recursion fail somewhere above."""
+
+MAX_INVENTORY_BYTES: Final = 64 * MIB
+"""An image's `agent/files.json`: about 400,000 files."""
+
+MAX_ZSTD_WINDOW_BYTES: Final = 128 * MIB
+"""What a zstd frame may ask the reader to keep in memory: the most that `zstd -22` asks."""
+
 MAX_UNPACKED_BYTES: Final = 256 * GIB
 """Bytes that one layer may unpack to."""
 

@@ -1,0 +1,64 @@
+"""Where the files of one COPY are cut into layers, so that changing one file changes one small layer.
+
+Part of format version 1. A file above HUGE stands alone. The others, in the order of their paths,
+are cut behind a path whose hash ends in enough zero bits: the boundaries hang on names only, so an
+edit, a new or a removed file moves none but its own. The number of bits follows from the total
+size; the masks are nested, so growth merges or halves layers rather than moving every boundary.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Final
+
+from agentoci._internal.limits import MIB
+from agentoci.layers.tar import TarEntry
+
+HUGE: Final = 8 * MIB
+"""A file above this many bytes is a layer of its own."""
+
+_MEAN: Final = 2 * MIB
+"""The size that layers of small files have on average."""
+
+_MOST_LAYERS: Final = 24
+"""A COPY makes about this many layers of small files at most; larger sums make larger layers."""
+
+_CEILING: Final = 3
+"""No layer of small files grows beyond this many times the mean (or the one file over it)."""
+
+
+def split(entries: Sequence[TarEntry]) -> list[list[TarEntry]]:
+    """Cut a COPY's entries, sorted by path, into layers; huge files first, each alone."""
+    huge = [entry for entry in entries if entry.size > HUGE]
+    small = [entry for entry in entries if entry.size <= HUGE]
+    return [*([entry] for entry in huge), *_cut(small)]
+
+
+def _cut(entries: Sequence[TarEntry]) -> list[list[TarEntry]]:
+    total = sum(entry.size for entry in entries)
+    mean = max(_MEAN, total // _MOST_LAYERS)
+    if total <= mean:
+        return [list(entries)] if entries else []
+    mask = (1 << _bits(len(entries) * mean // total)) - 1
+    groups: list[list[TarEntry]] = [[]]
+    size = 0
+    for entry in entries:
+        if groups[-1] and size + entry.size > _CEILING * mean:
+            groups.append([])
+            size = 0
+        groups[-1].append(entry)
+        size += entry.size
+        if _path_hash(entry.path) & mask == 0:
+            groups.append([])
+            size = 0
+    return [group for group in groups if group]
+
+
+def _bits(files_per_layer: int) -> int:
+    """The exponent of the power of two nearest below; one file per layer is zero bits."""
+    return max(0, files_per_layer.bit_length() - 1)
+
+
+def _path_hash(path: str) -> int:
+    return int.from_bytes(hashlib.sha256(path.encode()).digest()[:8], "big")
