@@ -61,7 +61,7 @@ def compress_whole(tar: bytes, wanted: Compression) -> tuple[bytes, Compression]
 
 
 def open_compressor(wanted: Compression, size: int) -> Compressor:
-    """A compressor for a stream of `size` bytes; zstd uses two threads, which fixes the bytes too."""
+    """A compressor for a stream of `size` bytes; zstd's two threads are part of the format."""
     if wanted is Compression.ZSTD:
         import zstandard
 

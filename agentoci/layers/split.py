@@ -1,4 +1,4 @@
-"""Where the files of one COPY are cut into layers, so that changing one file changes one small layer.
+"""Where the files of one COPY are cut into layers: changing one file changes one small layer.
 
 Part of format version 1. A file above HUGE stands alone. The others, in the order of their paths,
 are cut behind a path whose hash ends in enough zero bits: the boundaries hang on names only, so an
@@ -24,7 +24,7 @@ _MEAN: Final = 2 * MIB
 _MOST_LAYERS: Final = 24
 """A COPY makes about this many layers of small files at most; larger sums make larger layers."""
 
-_CEILING: Final = 3
+_CEILING: Final = 2
 """No layer of small files grows beyond this many times the mean (or the one file over it)."""
 
 
@@ -56,8 +56,8 @@ def _cut(entries: Sequence[TarEntry]) -> list[list[TarEntry]]:
 
 
 def _bits(files_per_layer: int) -> int:
-    """The exponent of the power of two nearest below; one file per layer is zero bits."""
-    return max(0, files_per_layer.bit_length() - 1)
+    """The exponent of the nearest power of two; one file per layer is zero bits."""
+    return max(0, ((2 * files_per_layer**2).bit_length() - 1) // 2)
 
 
 def _path_hash(path: str) -> int:

@@ -1,7 +1,7 @@
 """Tar headers, written reproducibly: ustar, with a PAX record where ustar has no room.
 
-Times are the epoch given, owners are numeric 0, modes come from the executable bit. Much faster than
-the standard library's writer, which matters for thousands of small files.
+Times are the epoch given, owners are numeric 0, modes come from the executable bit. Much faster
+than the standard library's writer, which matters for thousands of small files.
 """
 
 from __future__ import annotations
