@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from agentoci.errors import AgentociError
@@ -48,17 +48,29 @@ def run(
     return Completed(done.returncode, done.stdout, done.stderr)
 
 
-def spawn_detached(argv: Sequence[str], *, environment: Mapping[str, str], cwd: str) -> int:
-    """Start a program in a session of its own, with no terminal and no pipes; returns its pid."""
+def spawn_detached(
+    argv: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    cwd: str,
+    pass_fds: Collection[int] = (),
+    inherit_stdio: bool = False,
+) -> int:
+    """Start a program in a session of its own, with no terminal to control it; returns its pid.
+
+    It gets the open files in `pass_fds`, and our stdin, stdout and stderr only when asked for.
+    """
+    stdio = None if inherit_stdio else subprocess.DEVNULL
     process = subprocess.Popen(
         list(argv),
         env=dict(environment),
         cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdin=stdio,
+        stdout=stdio,
+        stderr=stdio,
         start_new_session=True,
         close_fds=True,
+        pass_fds=tuple(pass_fds),
     )
     process.returncode = 0  # the child outlives us on purpose; nobody here waits for it
     return process.pid
