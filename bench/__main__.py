@@ -1,0 +1,103 @@
+"""`python -m bench`: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import report
+from bench.payload import Shape, prepare
+from bench.rounds import Bench, copy_context, prepared, run_round, run_startups
+from bench.tools import find_peers, versions
+from tests.registries import KINDS, TOOLS
+
+SMALL = Shape(huge_mib=32, documents=500)
+STARTUPS_PER_ROUND = 4
+
+
+def main() -> int:
+    """Measure, print the tables, and keep the numbers."""
+    options = parse_arguments()
+    if KINDS["distribution"].program() is None:
+        raise SystemExit(f"bench: {KINDS['distribution'].missing}")
+    cache = TOOLS.parent / "bench"
+    cache.mkdir(parents=True, exist_ok=True)
+    shape = SMALL if options.small else Shape()
+    say(f"payload: {shape.huge_mib} MiB in one file, {shape.documents} markdown files")
+    payload = prepare(cache, shape)
+    with working_folder(options.work or cache) as work:
+        bench = Bench(work, copy_context(payload, work), find_peers(), say)
+        with prepared(bench) as ready:
+            for number in range(options.rounds):
+                say(f"round {number + 1} of {options.rounds}")
+                run_round(bench, ready, number)
+        run_startups(bench, STARTUPS_PER_ROUND * options.rounds)
+        finish(bench, options, shape)
+        say("removing the folders of the rounds")
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line of the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each command runs (5)")
+    parser.add_argument("--small", action="store_true", help="a small payload, to try things out")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as markdown")
+    parser.add_argument("--work", type=Path, help="where to work (8 GB; the tools' cache folder)")
+    parser.add_argument("--json", type=Path, help="where to keep the numbers (bench/results/…)")
+    return parser.parse_args()
+
+
+@contextlib.contextmanager
+def working_folder(parent: Path) -> Iterator[Path]:
+    """A folder of this run, removed whole at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="work-", dir=parent))
+    try:
+        yield folder
+    finally:
+        for path in folder.rglob("*"):
+            if path.is_dir() and not path.is_symlink():
+                path.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+def finish(bench: Bench, options: argparse.Namespace, shape: Shape) -> None:
+    """Print the tables and write the JSON."""
+    found = bench.series()
+    write = report.as_markdown if options.markdown else report.as_text
+    tables = [write(report.goal_table(found)), write(report.peer_table(found))]
+    floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    note = f"Medians of {options.rounds}. Peak memory below {floor:.0f} MB cannot be told apart."
+    print("\n\n".join(["", *tables, note]))
+    path = (
+        options.json or Path(__file__).parent / "results" / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    facts = {
+        "rounds": options.rounds,
+        "payload": shape.name,
+        "processors": os.cpu_count(),
+        "system": platform.platform(),
+        "versions": dict(versions()),
+    }
+    path.write_text(json.dumps(report.as_document(found, facts), indent=1) + "\n")
+    say(f"numbers in {path}")
+
+
+def say(line: str) -> None:
+    """Progress, apart from the tables."""
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
