@@ -43,7 +43,7 @@ class Shape:
 
     huge_mib: int = 512
     documents: int = 5000
-    words_per_document: int = 1080
+    words_per_document: int = 1180
     seed: int = 20240115
 
     @property
