@@ -1,0 +1,155 @@
+"""The client of remote registries: from a reference to a repository."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from agentoci._internal.clock import Clock, SystemClock
+from agentoci.registry.auth import Authorizer
+from agentoci.registry.credentials import (
+    DOCKER_HUB,
+    Credential,
+    CredentialProvider,
+    NoCredentials,
+    OneCredential,
+    canonical_host,
+)
+from agentoci.registry.endpoint import Endpoint
+from agentoci.registry.errors import AuthenticationFailed, RegistryFailing
+from agentoci.registry.origin import Origin, Reach
+from agentoci.registry.proxies import Proxies
+from agentoci.registry.repository import Repository
+from agentoci.registry.retry import Patience, RetryPolicy
+from agentoci.registry.tokens import TokenServer
+from agentoci.registry.transport import Request, Timeouts, Transport
+from agentoci.spec.reference import InvalidReference, Reference
+
+_HUB_API: Final = "registry-1.docker.io"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOptions:
+    """What a client needs from the world.
+
+    Plain http is spoken to loopback hosts and to `insecure_hosts` only; `secure_hosts` are spoken
+    to over TLS though they are loopback. Both hold `host` or `host:port`. `ca_file` adds
+    certificate authorities to those of the system. `chance` gives numbers from 0 to 1.
+    """
+
+    credentials: CredentialProvider = field(default_factory=NoCredentials)
+    insecure_hosts: frozenset[str] = frozenset()
+    secure_hosts: frozenset[str] = frozenset()
+    ca_file: Path | None = None
+    proxies: Proxies = field(default_factory=Proxies)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Clock = field(default_factory=SystemClock)
+    chance: Callable[[], float] | None = None
+    user_agent: str = "agentoci"
+
+
+class RegistryClient:
+    """Opens repositories; connections and tokens are shared between them. Close it."""
+
+    def __init__(self, options: ClientOptions | None = None) -> None:
+        self._options = options or ClientOptions()
+        self._transport = Transport(
+            user_agent=self._options.user_agent,
+            timeouts=self._options.timeouts,
+            proxies=self._options.proxies,
+            ca_file=self._options.ca_file,
+        )
+        self._endpoints: dict[str, Endpoint] = {}
+        self._lock = threading.Lock()
+
+    def repository(self, reference: Reference, *, push: bool = False) -> Repository:
+        """The repository that a reference names; `push` when content will be pushed to it.
+
+        Raises InvalidReference for a reference without a registry.
+        """
+        if reference.registry is None:
+            raise InvalidReference(
+                f"{str(reference)!r} names no registry", hint=f"write HOST/{reference}"
+            )
+        host = canonical_host(reference.registry)
+        name = reference.repository
+        if host == DOCKER_HUB and "/" not in name:
+            name = f"library/{name}"
+        return Repository(self._endpoint(host), name, push=push)
+
+    def check_login(self, host: str, username: str, password: str) -> None:
+        """Ask the registry whether it takes these credentials.
+
+        Raises AuthenticationFailed, RegistryUnreachable. A registry that asks for none takes any.
+        """
+        host = canonical_host(host)
+        given = OneCredential(host, Credential(username, password))
+        endpoint = self._connect(host, given)
+        try:
+            answer = endpoint.request(Request("GET", endpoint.url("")), expect={200})
+        except AuthenticationFailed as exc:
+            raise AuthenticationFailed(
+                f"login at {host} failed: {exc.message}", hint="check user name and password"
+            ) from exc
+        if answer.status in {401, 403}:
+            answer.discard()
+            raise AuthenticationFailed(
+                f"login at {host} failed: it does not accept the credentials",
+                hint="check user name and password",
+            )
+        answer.discard()
+        if answer.status != 200:
+            raise RegistryFailing(
+                host,
+                f"answers {answer.status} to /v2/, which a registry does not",
+                hint="is the name of the registry right?",
+            )
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def __enter__(self) -> RegistryClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _endpoint(self, host: str) -> Endpoint:
+        with self._lock:
+            if host not in self._endpoints:
+                self._endpoints[host] = self._connect(host, self._options.credentials)
+            return self._endpoints[host]
+
+    def _connect(self, host: str, credentials: CredentialProvider) -> Endpoint:
+        options = self._options
+        origin = self._origin(host)
+        patience = Patience(options.retry, options.clock, options.chance)
+        server = TokenServer(origin, self._transport, patience, options.clock)
+        return Endpoint(
+            host,
+            origin,
+            transport=self._transport,
+            authorizer=Authorizer(host, lambda: credentials.lookup(host), server, options.clock),
+            patience=patience,
+        )
+
+    def _origin(self, host: str) -> Origin:
+        api = _HUB_API if host == DOCKER_HUB else host
+        secure = Origin.of(f"https://{api}")
+        names = {host, secure.host}
+        if names & self._options.insecure_hosts:
+            return Origin.of(f"http://{api}")
+        if secure.reach is Reach.LOOPBACK and not names & self._options.secure_hosts:
+            return Origin.of(f"http://{api}")
+        return secure

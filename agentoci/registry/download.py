@@ -1,0 +1,151 @@
+"""Downloads that go on where a connection dropped."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from agentoci._internal import limits
+from agentoci.content.protocols import ContentNotFound
+from agentoci.content.reader import SizeMismatch
+from agentoci.errors import Integrity
+from agentoci.registry.endpoint import Endpoint
+from agentoci.registry.errors import RegistryUnreachable
+from agentoci.registry.transport import Answer, Request
+from agentoci.spec.descriptor import Descriptor
+
+_CONTENT_RANGE: Final = re.compile(r"bytes\s+([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
+_PROGRESS: Final = limits.MIB
+"""Bytes after which a connection counts as useful, and the count of failures starts anew."""
+
+
+class ContentEncoded(Integrity):
+    """Something on the way packs content, so that it is not what the digest speaks of."""
+
+
+class Download:
+    """A raw stream of one blob or manifest from an offset on.
+
+    A drop in the middle is mended by a Range request, or by reading from the start and skipping
+    when the server knows no ranges; too many drops without progress raise RegistryUnreachable.
+    Nothing is verified here: wrap it in VerifiedReader.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        request: Request,
+        desc: Descriptor,
+        *,
+        scopes: tuple[str, ...],
+        what: str,
+        missing: type[ContentNotFound],
+        offset: int = 0,
+    ) -> None:
+        self._endpoint = endpoint
+        self._request = request
+        self._desc = desc
+        self._scopes = scopes
+        self._what = what
+        self._missing = missing
+        self._position = offset
+        self._opened_at = offset
+        self._skip = 0
+        self._failures = 0
+        self._answer = self._open()
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes; b"" at the end."""
+        while True:
+            try:
+                chunk = self._read(size)
+            except RegistryUnreachable as exc:
+                if self._position >= self._desc.size:
+                    return b""
+                self._mend(exc)
+                continue
+            if chunk or not self._ended_unannounced():
+                self._position += len(chunk)
+                return chunk
+            self._mend(RegistryUnreachable(self._endpoint.host, "the connection was cut"))
+
+    def close(self) -> None:
+        """Free the connection."""
+        self._answer.close()
+
+    def _read(self, size: int) -> bytes:
+        while self._skip:
+            passed = self._answer.read(min(self._skip, limits.NETWORK_BUFFER))
+            if not passed:
+                return b""
+            self._skip -= len(passed)
+        return self._answer.read(size)
+
+    def _ended_unannounced(self) -> bool:
+        """Whether an early end may be a cut: a body that had a length would have raised."""
+        headers = self._answer.headers
+        announced = "Content-Length" in headers or "Transfer-Encoding" in headers
+        return self._position < self._desc.size and not announced
+
+    def _mend(self, trouble: RegistryUnreachable) -> None:
+        self._answer.close()
+        if self._position - self._opened_at >= _PROGRESS:
+            self._failures = 0
+        self._failures += 1
+        patience = self._endpoint.patience
+        if not trouble.transient or self._failures >= patience.policy.tries:
+            raise RegistryUnreachable(
+                self._endpoint.host,
+                f"{self._what}: the download broke off at byte {self._position} of "
+                f"{self._desc.size} ({trouble.message})",
+                hint="run it again; nothing half-done is left",
+            ) from trouble
+        patience.wait(self._failures)
+        self._opened_at = self._position
+        self._answer = self._open()
+
+    def _open(self) -> Answer:
+        if self._position and (answer := self._open_range()) is not None:
+            return answer
+        answer = self._get({}, expect={200})
+        self._skip = self._position
+        return answer
+
+    def _open_range(self) -> Answer | None:
+        """The rest by a Range request; None when the server does not give just that."""
+        answer = self._get({"Range": f"bytes={self._position}-"}, expect={200, 206, 416})
+        self._skip = 0
+        if answer.status == 200:
+            self._skip = self._position
+            return answer
+        match = _CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
+        if answer.status == 206 and match and int(match[1]) == self._position:
+            if match[2] not in {"*", str(self._desc.size)}:
+                answer.close()
+                raise SizeMismatch(
+                    f"{self._what}: {match[2]} bytes long, expected {self._desc.size}"
+                )
+            return answer
+        answer.discard()
+        return None
+
+    def _get(self, headers: dict[str, str], *, expect: set[int]) -> Answer:
+        request = Request("GET", self._request.url, {**self._request.headers, **headers})
+        answer = self._endpoint.request(request, self._scopes, expect=expect)
+        if answer.status not in expect:
+            raise self._endpoint.error(answer, what=self._what, missing=self._missing)
+        self._check_encoding(answer)
+        return answer
+
+    def _check_encoding(self, answer: Answer) -> None:
+        """A length that fits says that the mark is wrong and the bytes are as they should be."""
+        encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
+        length = answer.headers.get("Content-Length")
+        fits = length == str(self._desc.size - (self._position if answer.status == 206 else 0))
+        if encoding in {"", "identity"} or fits or answer.status == 416:
+            return
+        answer.close()
+        raise ContentEncoded(
+            f"{self._what}: arrives packed by {encoding!r}, though the plain bytes were asked for",
+            hint="a proxy on the way compresses; let it leave the registry alone",
+        )

@@ -1,0 +1,111 @@
+"""One registry: where it is, who we are there, and how patient we are with it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from urllib.parse import urljoin
+
+from agentoci.content.protocols import ContentNotFound
+from agentoci.errors import AgentociError
+from agentoci.registry.auth import Authorizer
+from agentoci.registry.challenges import Challenge, parse_challenges
+from agentoci.registry.errors import Rejected
+from agentoci.registry.origin import Origin, Reach, check_step
+from agentoci.registry.problems import Problem, error_from
+from agentoci.registry.retry import RETRIED_STATUSES, Patience
+from agentoci.registry.transport import Answer, Request, Transport
+
+
+class Endpoint:
+    """Sends authorised requests to one registry.
+
+    Credentials go to its own origin only: what a server sends us to elsewhere is asked without.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        origin: Origin,
+        *,
+        transport: Transport,
+        authorizer: Authorizer,
+        patience: Patience,
+    ) -> None:
+        self.host = host
+        self.origin = origin
+        self.patience = patience
+        self._transport = transport
+        self._authorizer = authorizer
+
+    def url(self, path: str) -> str:
+        """The URL of a path below `/v2/`."""
+        return f"{self.origin}/v2/{path}"
+
+    def located(self, answer: Answer) -> str | None:
+        """Where an answer's Location leads, by the URL that really answered."""
+        location = answer.headers.get("Location")
+        return urljoin(answer.url, location) if location else None
+
+    def exchange(self, request: Request, scopes: Sequence[str] = ()) -> Answer:
+        """One exchange, with one more try when the registry asks for (other) credentials.
+
+        Raises RegistryUnreachable, Denied, and what the body's source raises.
+        """
+        if request.origin != self.origin:
+            check_step(self.origin, request.origin, nearest=Reach.PUBLIC)
+            return self._transport.send(request)
+        header = self._authorizer.ahead(scopes)
+        answer = self._transport.send(_authorized(request, header))
+        if answer.status != 401 or answer.origin != self.origin:
+            return answer
+        answer.discard()
+        challenges = parse_challenges(answer.headers.get("WWW-Authenticate", ""))
+        header = self._authorizer.after(challenges or self._greeting(), scopes, rejected=header)
+        return self._transport.send(_authorized(request, header))
+
+    def request(
+        self, request: Request, scopes: Sequence[str] = (), *, expect: Collection[int]
+    ) -> Answer:
+        """An exchange, tried again while the registry or the network is unwell.
+
+        A success that nobody expects (a proxy's "healthy" page) counts as unwell. The last answer
+        is returned whatever it says. Raises RegistryUnreachable, Denied.
+        """
+
+        def done(answer: Answer) -> bool:
+            if answer.status in expect:
+                return True
+            return answer.status not in RETRIED_STATUSES and not 200 <= answer.status < 300
+
+        return self.patience.run(lambda: self.exchange(request, scopes), done=done)
+
+    def error(
+        self,
+        answer: Answer | Problem,
+        *,
+        what: str,
+        missing: type[ContentNotFound] = ContentNotFound,
+        rejected: type[Rejected] = Rejected,
+    ) -> AgentociError:
+        """The error that an unwelcome answer means; closes the answer."""
+        speaker = self.host
+        if isinstance(answer, Answer):
+            if answer.origin != self.origin:
+                speaker = answer.origin.netloc
+            answer = Problem.read(answer)
+        return error_from(answer, host=speaker, what=what, missing=missing, rejected=rejected)
+
+    def _greeting(self) -> tuple[Challenge, ...]:
+        """The challenges of `/v2/`, for a registry that refuses without saying what it wants."""
+        answer = self._transport.send(Request("GET", self.url("")))
+        answer.discard()
+        if answer.origin != self.origin:
+            return ()
+        return parse_challenges(answer.headers.get("WWW-Authenticate", ""))
+
+
+def _authorized(request: Request, header: str | None) -> Request:
+    if header is None:
+        return request
+    return replace(request, headers={**request.headers, "Authorization": header})

@@ -1,0 +1,136 @@
+"""What a refusing answer says, and the error that it becomes."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+from agentoci._internal import limits
+from agentoci.content.protocols import ContentNotFound
+from agentoci.errors import AgentociError
+from agentoci.registry.errors import (
+    AccessDenied,
+    AuthenticationFailed,
+    RegistryFailing,
+    RegistryUnreachable,
+    Rejected,
+    RepositoryNotFound,
+)
+from agentoci.registry.retry import RETRIED_STATUSES
+from agentoci.registry.transport import Answer
+
+_SHOWN: Final = 300
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Status, and the registry's own code and message where the body has them."""
+
+    status: int
+    code: str = ""
+    message: str = ""
+
+    @classmethod
+    def read(cls, answer: Answer) -> Problem:
+        """Read an error body leniently, up to a ceiling, and close the answer."""
+        try:
+            body = answer.content(limits.MAX_ERROR_BODY_BYTES)
+        except RegistryUnreachable:
+            body = b""
+        finally:
+            answer.close()
+        code, message = _first_error(body)
+        return cls(answer.status, _clean(code), _clean(message))
+
+    def __str__(self) -> str:
+        words = ": ".join(filter(None, (self.code, self.message)))
+        return f"{self.status} {words or _phrase(self.status)}"
+
+
+def _first_error(body: bytes) -> tuple[str, str]:
+    """Code and message of the first error (distribution-spec, "Error Codes")."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return "", ""
+    errors = document.get("errors") if isinstance(document, dict) else None
+    first = errors[0] if isinstance(errors, list) and errors else document
+    if not isinstance(first, dict):
+        return "", ""
+    code = first.get("code")
+    words = [first.get("message") or first.get("details"), first.get("detail")]
+    return (
+        code if isinstance(code, str) else "",
+        "; ".join(word for word in words if isinstance(word, str) and word),
+    )
+
+
+def _clean(text: str) -> str:
+    """Fit for a terminal: no control or direction characters, not endless."""
+    cleaned = _UNPRINTABLE.sub(" ", text).strip()
+    return cleaned if len(cleaned) <= _SHOWN else cleaned[:_SHOWN] + "…"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase.lower()
+    except ValueError:
+        return "no reason given"
+
+
+def error_from(
+    problem: Problem,
+    *,
+    host: str,
+    what: str,
+    missing: type[ContentNotFound],
+    rejected: type[Rejected] = Rejected,
+) -> AgentociError:
+    """The error that an unwelcome answer means.
+
+    `host` is who answered; `what` names what was asked for, as in `localhost:5000/team/bot:1.0`.
+    """
+    match problem.status:
+        case 401:
+            return AuthenticationFailed(
+                f"{what}: {host} wants other credentials ({problem})", hint=f"agent login {host}"
+            )
+        case 403:
+            return AccessDenied(
+                f"{what}: {host} does not allow this ({problem})",
+                hint=f"log in as someone who may: agent login {host}",
+            )
+        case 404 if problem.code == "NAME_UNKNOWN":
+            return RepositoryNotFound(f"{what}: {host} knows no such repository ({problem})")
+        case 404:
+            return missing(f"{what}: not found on {host} ({problem})")
+        case status if status in RETRIED_STATUSES:
+            return RegistryFailing(host, f"{what}: still {problem} after all tries")
+        case status if 200 <= status < 400:
+            return RegistryFailing(
+                host,
+                f"{what}: answered {problem}, which a registry does not",
+                hint="is the name of the registry right?",
+            )
+        case _:
+            return rejected(f"{what}: {host} refuses: {problem}", hint=_remedy(problem))
+
+
+def _remedy(problem: Problem) -> str | None:
+    words = f"{problem.code} {problem.message}".lower()
+    if problem.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return "the registry, or a proxy before it, limits the size of uploads"
+    if problem.code == "MANIFEST_BLOB_UNKNOWN":
+        return "a layer is not there (any more); push again"
+    if (
+        problem.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+        or problem.code in {"MANIFEST_INVALID", "UNSUPPORTED"}
+        or "media type" in words
+        or "mediatype" in words
+    ):
+        return "this registry may take images only: try --profile image"
+    return None

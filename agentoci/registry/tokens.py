@@ -1,0 +1,139 @@
+"""The token server: trades credentials for access tokens (distribution, "Token Authentication")."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from agentoci._internal import limits
+from agentoci._internal.clock import Clock
+from agentoci.content.reader import BytesSource
+from agentoci.registry.credentials import Credential
+from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, UnsafeDestination
+from agentoci.registry.origin import Origin
+from agentoci.registry.problems import Problem
+from agentoci.registry.realms import check_realm_step, resolve_realm
+from agentoci.registry.retry import RETRIED_STATUSES, Patience
+from agentoci.registry.transport import Answer, Body, Request, Transport
+from agentoci.spec.jsonio import InvalidJson, loads_object
+
+_CLIENT: Final = "agentoci"
+_SHORTEST_LIFE: Final = 60
+"""Seconds that a token is taken to live at least; absent and absurd values mean this."""
+_EARLY: Final = 10
+"""Seconds before its end at which a token is fetched anew."""
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
+_NO_SUCH_METHOD: Final = frozenset({404, 405})
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token, opaque, with the moment (monotonic clock) from which it is not used."""
+
+    value: str = field(repr=False)
+    useless_at: float
+
+
+class TokenServer:
+    """Asks token servers on behalf of one registry."""
+
+    def __init__(
+        self, registry: Origin, transport: Transport, patience: Patience, clock: Clock
+    ) -> None:
+        self._registry = registry
+        self._transport = transport
+        self._patience = patience
+        self._clock = clock
+
+    def fetch(
+        self, realm: str, service: str, scopes: Sequence[str], credential: Credential | None
+    ) -> Token:
+        """A token for the scopes.
+
+        An identity token is traded by POST; all else is a GET, with the password when there is one.
+        Raises AuthenticationFailed, UnsafeDestination, RegistryUnreachable.
+        """
+        url = resolve_realm(realm, self._registry, secret=credential is not None)
+        asked_at = self._clock.monotonic()
+        answer = self._ask(url, service, scopes, credential)
+        return self._read(answer, Origin.of(url), asked_at)
+
+    def _ask(
+        self, url: str, service: str, scopes: Sequence[str], credential: Credential | None
+    ) -> Answer:
+        if credential is not None and credential.identity_token:
+            answer = self._post(url, service, scopes, credential.identity_token)
+            if answer.status not in _NO_SUCH_METHOD or not credential.has_password:
+                return answer
+            answer.discard()
+        return self._get(url, service, scopes, credential)
+
+    def _get(
+        self, url: str, service: str, scopes: Sequence[str], credential: Credential | None
+    ) -> Answer:
+        fields = [("service", service)] if service else []
+        fields += [("scope", scope) for scope in scopes]
+        parts = urlsplit(url)
+        query = "&".join(filter(None, (parts.query, urlencode(fields))))
+        headers = {}
+        if credential is not None and credential.has_password:
+            headers["Authorization"] = basic(credential)
+        return self._send(Request("GET", urlunsplit(parts._replace(query=query)), headers))
+
+    def _post(self, url: str, service: str, scopes: Sequence[str], identity_token: str) -> Answer:
+        form = {
+            "grant_type": "refresh_token",
+            "service": service,
+            "client_id": _CLIENT,
+            "scope": " ".join(scopes),
+            "refresh_token": identity_token,
+        }
+        content = urlencode(form).encode()
+        kind = "application/x-www-form-urlencoded"
+        return self._send(Request("POST", url, body=Body(BytesSource(content), len(content), kind)))
+
+    def _send(self, request: Request) -> Answer:
+        def check(start: Origin, target: Origin) -> None:
+            check_realm_step(start, target)
+            if request.body is not None and target != request.origin:
+                raise UnsafeDestination(f"{start.netloc} passes an identity token to others")
+
+        return self._patience.run(
+            lambda: self._transport.send(request, check=check),
+            done=lambda answer: answer.status not in RETRIED_STATUSES,
+        )
+
+    def _read(self, answer: Answer, server: Origin, asked_at: float) -> Token:
+        host = server.netloc
+        if answer.status != 200:
+            problem = Problem.read(answer)
+            if problem.status in RETRIED_STATUSES:
+                raise RegistryFailing(host, f"the token server still answers {problem}")
+            raise AuthenticationFailed(
+                f"{self._registry.netloc}: the token server {host} gives no token ({problem})",
+                hint=f"agent login {self._registry.netloc}",
+            )
+        with answer:
+            content = answer.content(limits.MAX_TOKEN_BODY_BYTES)
+        try:
+            document = loads_object(
+                content, what=f"token of {host}", limit=limits.MAX_TOKEN_BODY_BYTES
+            )
+        except InvalidJson:
+            raise AuthenticationFailed(f"{host}: the token server's answer is not JSON") from None
+        value = document.get("token") or document.get("access_token")
+        if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
+            raise AuthenticationFailed(f"{host}: the token server's answer holds no token")
+        life = document.get("expires_in")
+        seconds = life if isinstance(life, int) and life > _SHORTEST_LIFE else _SHORTEST_LIFE
+        return Token(value, asked_at + seconds - _EARLY)
+
+
+def basic(credential: Credential) -> str:
+    """The Authorization header of the Basic scheme."""
+    pair = f"{credential.username}:{credential.password}".encode()
+    return f"Basic {base64.b64encode(pair).decode()}"
