@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+
+SHOWN_LINE: Final = 160
+"""Characters of a source line shown with a fault; longer lines are cut around the caret."""
+
+SHOWN_BEFORE: Final = 60
+"""Of a line that is cut, the characters kept before the caret."""
 
 
 class AgentociError(Exception):
@@ -86,12 +93,28 @@ class Fault:
         """`file:line:column: message`, the source line, a caret, and the hint."""
         lines = [f"{self.file}:{self.line}:{self.column}: {self.message}"]
         if self.text:
-            shown = self.text.replace("\t", " ")
-            caret = " " * (self.column - 1) + "^" * max(1, self.width)
-            lines += [f"  | {shown}", f"  | {caret}"]
+            lines += [f"  | {shown}" for shown in self._with_caret()]
         if self.hint:
             lines.append(f"  hint: {self.hint}")
         return "\n".join(lines)
+
+    def _with_caret(self) -> tuple[str, str]:
+        """The source line, cut around the caret when very long, and the caret in terminal cells."""
+        first = max(0, self.column - 1 - SHOWN_BEFORE) if len(self.text) > SHOWN_LINE else 0
+        shown = "".join(c if c.isprintable() else " " for c in self.text[first:][:SHOWN_LINE])
+        start = min(self.column - 1 - first, len(shown))
+        before, under = shown[:start], shown[start : start + self.width]
+        return shown, " " * _cells(before) + "^" * max(1, _cells(under))
+
+
+def _cells(text: str) -> int:
+    """Terminal cells of a text: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    import unicodedata
+
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    return len(text) + wide - sum(unicodedata.combining(char) > 0 for char in text)
 
 
 class SourceFaults(Invalid):

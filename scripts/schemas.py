@@ -1,0 +1,26 @@
+"""Write the JSON Schemas of our documents into `schemas/`: `python scripts/schemas.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from agentoci.definition.schema import render_schema as render_agentdef
+
+FOLDER = Path(__file__).resolve().parent.parent / "schemas"
+
+SCHEMAS: Mapping[str, Callable[[], str]] = {
+    "agentdef.schema.json": render_agentdef,
+}
+"""File name to what renders its text."""
+
+
+def main() -> None:
+    """Write every schema."""
+    for name, render in SCHEMAS.items():
+        (FOLDER / name).write_text(render(), encoding="utf-8")
+        print(f"wrote schemas/{name}")
+
+
+if __name__ == "__main__":
+    main()
