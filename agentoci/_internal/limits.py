@@ -77,6 +77,9 @@ MAX_UNPACKED_BYTES: Final = 256 * GIB
 MAX_EXPANSION_RATIO: Final = 200
 """Unpacked to packed; text reaches 20, only bombs reach this (checked beyond 64 MiB)."""
 
+FREE_EXPANSION_BYTES: Final = 64 * MIB
+"""What a layer may always unpack to, however small its packed form is."""
+
 COPY_BUFFER: Final = 256 * KIB
 """File to file; larger buffers fall out of the cache and cost a fifth more."""
 

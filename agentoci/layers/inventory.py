@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -83,7 +84,7 @@ class Inventory:
         entries = tuple(
             _parse_entry(entry, f"{what}: entry {at}") for at, entry in enumerate(files)
         )
-        for before, after in zip(entries, entries[1:], strict=False):
+        for before, after in itertools.pairwise(entries):
             if before.path >= after.path:
                 raise InvalidInventory(f"{what}: {after.path!r} is not in order, or stands twice")
         return cls(entries)

@@ -1,4 +1,4 @@
-"""Names in an archive: which ones may be written, and which ones would be one file on some disks."""
+"""Names in an archive: which ones may be written, and which ones some disks take for one."""
 
 from __future__ import annotations
 
