@@ -18,7 +18,8 @@ from pathlib import Path
 from bench import report
 from bench.payload import Shape, prepare
 from bench.rounds import Bench, copy_context, prepared, run_round, run_startups
-from bench.tools import find_peers, versions
+from bench.tools import versions
+from tests.peers import find_peers
 from tests.registries import KINDS, TOOLS
 
 SMALL = Shape(huge_mib=32, documents=500)

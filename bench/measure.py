@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
 
-Command = Sequence[str | Path]
+from tests.peers import Command
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bench.measure import Command, Sample, Series, measure
+from bench.measure import Sample, Series, measure
 from bench.proxy import counting
-from bench.tools import IMAGE, Image, Oras, Peer, agent
+from bench.tools import agent
+from tests.peers import Command, Image, Oras, Peer
 from tests.registries import KINDS, Registry, serve
 
 MIB = 1024 * 1024
 LISTED_IMAGES = 1000
+IMAGE = "bench:1"
 CHANGED_FILE = "knowledge/area-07/topic-11/note-0227.md"
-REPOSITORY, SECOND = "team/bench", "other/bench"
+REPOSITORY, SECOND, FILES = "team/bench:1", "other/bench:1", "team/files:1"
 AGENT = "agent"
 
 
@@ -86,7 +88,7 @@ def prepared(bench: Bench) -> Iterator[Prepared]:
     home, layout = bench.work / "setup", bench.work / "layout"
     with bench.registry("source") as source:
         bench.say("set-up: build, export, push; `oras push` compresses with gzip and takes longest")
-        reference = f"{source.host}/{REPOSITORY}:1"
+        reference = source.reference(REPOSITORY)
         bench.run(
             home,
             [agent(), "build", "-t", IMAGE, bench.context],
@@ -96,11 +98,10 @@ def prepared(bench: Bench) -> Iterator[Prepared]:
         oras = bench.peers.get("oras")
         if isinstance(oras, Oras):
             with contextlib.chdir(bench.context):
-                bench.record(
-                    "push-folders", "oras", home, oras.push_folders(source.host, "folders")
-                )
+                command = oras.push_files(source.reference(FILES), "model.bin", "knowledge")
+                bench.record("push-folders", "oras", home, command)
         digest = json.loads((layout / "index.json").read_bytes())["manifests"][0]["digest"]
-        yield Prepared(Image(layout, digest), source)
+        yield Prepared(Image(layout, IMAGE, digest), source)
 
 
 def run_round(bench: Bench, ready: Prepared, number: int) -> None:
@@ -144,7 +145,7 @@ def _build(bench: Bench, ready: Prepared, home: Path, number: int) -> None:
     try:
         changed.write_bytes(before + f"\nOne more line, number {number}.\n".encode())
         with counting(ready.source.host) as proxy:
-            target = f"{proxy.host}/{REPOSITORY}:change-{number}"
+            target = f"{proxy.host}/team/bench:change-{number}"
             sample = bench.run(
                 home,
                 [agent(), "build", "-t", target, bench.context],
@@ -156,42 +157,35 @@ def _build(bench: Bench, ready: Prepared, home: Path, number: int) -> None:
 
 
 def _pushes(bench: Bench, ready: Prepared, folder: Path, homes: Path) -> list[Callable[[], None]]:
-    def push(tool: str, home: Path, first: Callable[[str], Command], then: _Again) -> None:
-        with bench.registry(f"{folder.name}-{tool}") as registry:
-            bench.record("push", tool, home, first(registry.host))
-            bench.record("mount", tool, home, then(registry.host, REPOSITORY, SECOND))
-
     def ours() -> None:
         # The home of the set-up holds the image and knows nothing of the new registry.
-        push(
-            AGENT,
-            bench.work / "setup",
-            lambda host: [agent(), "push", IMAGE, f"{host}/{REPOSITORY}:1"],
-            lambda host, _, target: [agent(), "push", IMAGE, f"{host}/{target}:1"],
-        )
+        home = bench.work / "setup"
+        with bench.registry(f"{folder.name}-{AGENT}") as registry:
+            for work, target in (("push", REPOSITORY), ("mount", SECOND)):
+                bench.record(
+                    work, AGENT, home, [agent(), "push", IMAGE, registry.reference(target)]
+                )
 
     def theirs(name: str, peer: Peer) -> Callable[[], None]:
-        return lambda: push(
-            name,
-            homes / name,
-            lambda host: peer.push(ready.image, host, REPOSITORY),
-            peer.again,
-        )
+        def push() -> None:
+            with bench.registry(f"{folder.name}-{name}") as registry:
+                first, second = registry.reference(REPOSITORY), registry.reference(SECOND)
+                bench.record("push", name, homes / name, peer.push(ready.image, first))
+                bench.record("mount", name, homes / name, peer.copy(first, second))
+
+        return push
 
     return [ours, *(theirs(name, peer) for name, peer in bench.peers.items())]
 
 
-_Again = Callable[[str, str, str], Command]
-
-
 def _pulls(bench: Bench, ready: Prepared, folder: Path, homes: Path) -> list[Callable[[], None]]:
-    host = ready.source.host
+    reference = ready.source.reference(REPOSITORY)
 
     def ours() -> None:
-        bench.record("pull", AGENT, homes / "pull", [agent(), "pull", f"{host}/{REPOSITORY}:1"])
+        bench.record("pull", AGENT, homes / "pull", [agent(), "pull", reference])
 
     def theirs(name: str, peer: Peer) -> Callable[[], None]:
-        command = peer.pull(host, REPOSITORY, folder / f"pulled-{name}")
+        command = peer.pull(reference, folder / f"pulled-{name}", IMAGE)
 
         def pull() -> None:
             bench.record("pull", name, homes / f"pull-{name}", command)
@@ -202,21 +196,16 @@ def _pulls(bench: Bench, ready: Prepared, folder: Path, homes: Path) -> list[Cal
 
 
 def _unpacks(bench: Bench, ready: Prepared, folder: Path, homes: Path) -> list[Callable[[], None]]:
-    host = ready.source.host
-
     def ours() -> None:
-        home = homes / "unpack"
-        reference = f"{host}/{REPOSITORY}:1"
-        bench.record(
-            "unpack", AGENT, home, [agent(), "pull", reference], [agent(), "create", reference]
-        )
+        home, reference = homes / "unpack", ready.source.reference(REPOSITORY)
+        commands: list[Command] = [[agent(), "pull", reference], [agent(), "create", reference]]
+        bench.record("unpack", AGENT, home, *commands)
         _require_content(home / "agentoci" / "instances", bench.context)
 
     def theirs(oras: Oras) -> None:
         target = folder / "unpacked-oras"
-        bench.record(
-            "unpack", "oras", homes / "unpack-oras", oras.pull_folders(host, "folders", target)
-        )
+        command = oras.pull_files(ready.source.reference(FILES), target)
+        bench.record("unpack", "oras", homes / "unpack-oras", command)
         _require_content(target, bench.context)
 
     oras = bench.peers.get("oras")

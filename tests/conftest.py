@@ -14,7 +14,7 @@ from typing import IO, Protocol
 import hypothesis
 import pytest
 
-from tests import registries
+from tests import commandline, registries
 from tests.registries import KINDS, Registry
 
 hypothesis.settings.register_profile(
@@ -31,13 +31,6 @@ hypothesis.settings.register_profile(
     print_blob=True,
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
-
-# Variables that would let the tester's own accounts, proxies or settings reach a test.
-FOREIGN_PREFIXES = ("AGENT_", "AGENTOCI_", "CI_", "GITHUB_", "XDG_")
-FOREIGN = frozenset(
-    {"ALL_PROXY", "CI", "COLUMNS", "HTTPS_PROXY", "HTTP_PROXY", "NO_COLOR", "NO_PROXY"}
-    | {"DOCKER_CONFIG", "FORCE_COLOR", "REGISTRY_AUTH_FILE", "SOURCE_DATE_EPOCH", "SSL_CERT_FILE"}
-)
 
 
 def is_loopback(host: object) -> bool:
@@ -75,17 +68,12 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The test's own home; nothing of the tester's settings is seen, nor changed."""
-    for name in list(os.environ):
-        if name.startswith(FOREIGN_PREFIXES) or name.upper() in FOREIGN:
-            monkeypatch.delenv(name)
+    for name in filter(commandline.is_foreign, list(os.environ)):
+        monkeypatch.delenv(name)
     home = tmp_path / "home"
     home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("AGENTOCI_HOME", str(home / "agentoci"))
-    monkeypatch.setenv("DOCKER_CONFIG", str(home / ".docker"))
-    for kind in ("CACHE", "CONFIG", "DATA", "STATE"):
-        monkeypatch.setenv(f"XDG_{kind}_HOME", str(home / kind.lower()))
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "runtime"))
+    for name, value in commandline.home_variables(home).items():
+        monkeypatch.setenv(name, value)
     return home
 
 
@@ -117,21 +105,13 @@ def run_agent(tmp_path: Path) -> RunAgent:
         stdout: IO[bytes] | None = None,
         timeout: float = 120,
     ) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "agentoci", *map(str, arguments)],
-            input=stdin,
-            stdout=stdout or subprocess.PIPE,
-            stderr=subprocess.PIPE,
+        return commandline.run_agent(
+            *arguments,
             env={**os.environ, **(env or {})},
             cwd=cwd or tmp_path,
+            stdin=stdin,
+            stdout=stdout,
             timeout=timeout,
-            check=False,
-        )
-        return subprocess.CompletedProcess(
-            done.args,
-            done.returncode,
-            (done.stdout or b"").decode(errors="surrogateescape"),
-            done.stderr.decode(errors="surrogateescape"),
         )
 
     return run
