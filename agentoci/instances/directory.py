@@ -17,13 +17,14 @@ from typing import Final
 from agentoci._internal import liveness
 from agentoci._internal.clock import Clock, timestamp
 from agentoci._internal.files import remove_tree, sync_folder
-from agentoci.errors import Conflict, Denied, NotFound
+from agentoci.errors import Conflict, Denied
 from agentoci.instances import record
 from agentoci.instances.blank import blank_document
 from agentoci.instances.instance import (
     BrokenInstance,
     ImageRef,
     Instance,
+    InstanceNotFound,
     InstanceView,
     ProcessEntry,
 )
@@ -35,10 +36,6 @@ _NEW: Final = ".new-"
 _GONE: Final = ".gone-"
 _LOCK_TRIES: Final = 50
 """A supervisor that has recorded the end lets go of its lock within milliseconds."""
-
-
-class InstanceNotFound(NotFound):
-    """No instance has this name or uuid."""
 
 
 class InstanceExists(Conflict):
@@ -95,9 +92,7 @@ class Instances:
                 hint="give more digits, or the name",
             )
         if not found:
-            raise InstanceNotFound(
-                f"no instance is named {name_or_uuid!r}", hint=_near_miss(name_or_uuid, names)
-            )
+            raise InstanceNotFound(name_or_uuid, hint=_near_miss(name_or_uuid, names))
         return self._at(found[0].name)
 
     def list(self) -> list[InstanceView]:
@@ -107,9 +102,10 @@ class Instances:
         for name in self._names():
             try:
                 views.append(self._at(name).view(now=now))
+            except InstanceNotFound:
+                continue  # removed while we looked
             except BrokenInstance:
-                if (self._root / name).exists():
-                    views.append(InstanceView(name, "", "", "", "", None, ""))
+                views.append(InstanceView(name, "", "", "", "", None, ""))
         return sorted(views, key=lambda view: (view.created, view.name), reverse=True)
 
     def view(self, instance: Instance) -> InstanceView:
@@ -141,7 +137,7 @@ class Instances:
             try:
                 held = record.take_lock(str(instance.path))
             except FileNotFoundError:
-                raise InstanceNotFound(f"no instance is named {instance.name!r}") from None
+                raise InstanceNotFound(instance.name) from None
             if held is not None:
                 return held
             if instance.is_supervised():
@@ -219,7 +215,7 @@ class Instances:
 
     def _exists(self, name: str) -> InstanceExists:
         detail = ""
-        with contextlib.suppress(BrokenInstance):
+        with contextlib.suppress(BrokenInstance, InstanceNotFound):
             view = self.view(self._at(name))
             detail = f" ({view.state}, made from {view.image} at {view.created})"
         return InstanceExists(

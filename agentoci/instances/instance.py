@@ -8,12 +8,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentoci.errors import Integrity
+from agentoci.errors import Integrity, NotFound
 from agentoci.instances import record
 from agentoci.instances.state import LIVE, Event, State, advance
 
 if TYPE_CHECKING:
     from agentoci.spec.jsonio import Json
+
+
+class InstanceNotFound(NotFound):
+    """No instance has this name or uuid."""
+
+    def __init__(self, name: str, *, hint: str | None = None) -> None:
+        super().__init__(f"no instance is named {name!r}", hint=hint)
 
 
 class BrokenInstance(Integrity):
@@ -147,11 +154,13 @@ class Instance:
             raise BrokenInstance(f"{self.name}: {record.ENTRY}: {exc}") from exc
 
     def view(self, *, now: datetime) -> InstanceView:
-        """How it is now; raises BrokenInstance when the document cannot be read."""
+        """How it is now; raises InstanceNotFound, or BrokenInstance when it cannot be read."""
         try:
             document = record.read_object(f"{self.path}/{record.DOCUMENT}")
             return _view(self.name, document, record.read_run(str(self.path)), now=now)
         except (OSError, ValueError) as exc:
+            if not self.path.exists():
+                raise InstanceNotFound(self.name) from None
             raise BrokenInstance(
                 f"{self.name}: {record.DOCUMENT}: {exc}",
                 hint=f"remove the instance, or repair {self.path / record.DOCUMENT}",
