@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -40,14 +41,16 @@ _RFC3339: Final = re.compile(
 )
 
 
-def _only_rfc3339(value: object) -> object:
-    # pydantic alone would read "2024" as seconds since 1970.
-    if isinstance(value, str) and not _RFC3339.fullmatch(value):
+def _parse_moment(value: object) -> object:
+    # Left to itself, pydantic reads "2024" as seconds since 1970.
+    if not isinstance(value, str):
+        return value
+    if not _RFC3339.fullmatch(value):
         raise ValueError("expected an RFC 3339 time such as 2024-01-15T10:00:00Z")
-    return value
+    return datetime.fromisoformat(value.upper())
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_only_rfc3339)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_parse_moment)]
 Count = NonNegativeInt
 Number = NonNegativeInt | NonNegativeFloat  # an integer stays one when written again
 Rate = Annotated[Number, Field(le=1)]
