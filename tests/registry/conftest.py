@@ -1,0 +1,84 @@
+"""Fakes that are real servers, a clock that does not wait, and clients for both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from agentoci.registry.client import ClientOptions, RegistryClient
+from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.repository import Repository
+from agentoci.spec.reference import Reference
+from tests.registry.fake import FakeRegistry
+
+
+class StepClock:
+    """Time moves only when somebody sleeps, or by hand."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.sleeps: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime(2024, 1, 15, 10, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.seconds += seconds
+
+
+@pytest.fixture
+def clock() -> StepClock:
+    return StepClock()
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as fake:
+        yield fake
+
+
+MakeClient = Callable[..., RegistryClient]
+Open = Callable[..., Repository]
+
+
+@pytest.fixture
+def make_client(clock: StepClock) -> Iterator[MakeClient]:
+    """Clients on the stepping clock, closed in the end; options as in ClientOptions."""
+    clients: list[RegistryClient] = []
+
+    def make(**options: Any) -> RegistryClient:
+        options.setdefault("clock", clock)
+        options.setdefault("chance", lambda: 1.0)
+        clients.append(RegistryClient(ClientOptions(**options)))
+        return clients[-1]
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def open_repository(make_client: MakeClient) -> Open:
+    """A repository of a fake, by default as its user `ada`."""
+
+    def open_one(
+        fake: FakeRegistry,
+        name: str = "team/bot",
+        *,
+        user: tuple[str, str] | None = ("ada", "secret"),
+        push: bool = False,
+        **options: Any,
+    ) -> Repository:
+        if user is not None:
+            options.setdefault("credentials", OneCredential(fake.host, Credential(*user)))
+        client = make_client(**options)
+        return client.repository(Reference(fake.host, name, "latest"), push=push)
+
+    return open_one
