@@ -169,7 +169,7 @@ class LogOutput(Block):
         if wants and wants not in self.model_fields_set:
             raise refused(f"an output of type {self.type} needs '{wants}'")
         for extra in sorted({"path", "endpoint"} & self.model_fields_set - {wants}):
-            raise refused(f"an output of type {self.type} has no '{extra}'")
+            raise refused(f"an output of type {self.type} has no '{extra}'", at=(extra,))
         return self
 
 
