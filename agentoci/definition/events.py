@@ -84,7 +84,7 @@ class Collector:
         try:
             return resolve(text)
         except ValueError as exc:
-            self._fault(place, str(exc), hint=f'write "{text}" if it is text')
+            self._fault(place, str(exc), hint=f'write "{short(text)}" if it is text')
             return None
 
     def _sequence(self, event: Any) -> None:

@@ -123,7 +123,7 @@ def _quoting_hint(problem: Problem, written: str) -> str | None:
     from agentoci.definition.problems import problem_with
 
     again = problem_with(problem.path, written, at(problem.path))
-    return again.hint if again else f'write "{written}" if it is text'
+    return again.hint if again else f'write "{short(written)}" if it is text'
 
 
 def _meaning(text: str) -> Json:

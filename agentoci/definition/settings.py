@@ -144,8 +144,6 @@ def _value(text: str, annotation: fields.Annotation, key: str) -> Json:
         return _flag(text, key)
     if kind in (int, float):
         return _number(text, key, whole=kind is int)
-    if fields.as_block(kind):
-        return _json(text, key, "a JSON object")
     return text
 
 

@@ -39,7 +39,7 @@ _MOMENT: Final = re.compile(
 )
 _URL: Final = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?")
 _PART_OF_RANGE: Final = re.compile(
-    r"(?:[<>]=?|[=~^]|==|!=|~=|~>)?\s*v?(?:\*|[xX]|\d+(?:\.(?:\d+|[xX*])){0,2}[0-9A-Za-z.+-]*)"
+    r"(?:[<>]=?|[=~^]|==|!=|~=|~>)?\s*v?(?:\*|[xX]|\d+(?:\.(?:\d+|[xX*])){0,2}(?:[-+][0-9A-Za-z.+-]+)?)"
 )
 MAX_EXPRESSION: Final = 1024
 """Characters of a constraint's expression: it is compiled later, and long ones only cost time."""

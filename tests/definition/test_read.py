@@ -233,6 +233,20 @@ def test_what_is_not_a_size(text: str) -> None:
         Size.parse(text)
 
 
+@pytest.mark.parametrize(
+    "text", ["1.0", ">=1.0", "^1.2", "~1.2", "1.x", "*", ">=1.0,<2", ">=1.0 <2", "1 || 2", "1 - 2"]
+)
+def test_ranges_of_versions(text: str) -> None:
+    lines = ["  requires:", "    tools:", "      - name: a", f'        version: "{text}"']
+    assert read(minimal_with(*lines)).spec.requires.tools[0].version == text
+
+
+@pytest.mark.parametrize("text", ["", ">=", "latest", "1..2", "1.0,", "||", "> = 1", ">=1.0 foo"])
+def test_malformed_ranges_of_versions(text: str) -> None:
+    lines = ["  requires:", "    tools:", "      - name: a", f'        version: "{text}"']
+    assert "is not a version or a range" in str(refused(minimal_with(*lines)))
+
+
 def test_importing_the_package_costs_nothing() -> None:
     code = (
         "import sys, agentoci.definition; "

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agentoci.definition import fields
 from agentoci.definition.model import AgentDefinition, Spec
@@ -231,3 +233,33 @@ def test_no_first_step_of_a_key_is_ambiguous() -> None:
     assert not behavior & spec
     assert not spec & top
     assert not behavior & top
+
+
+EXAMPLES = (
+    ("memory.level", "SMART"),
+    ("memory.max_size", "1.5GiB"),
+    ("learning.enabled", "false"),
+    ("execution.retry_strategy", "none"),
+    ("execution.max_recursion", "9"),
+    ("config_template.llm.temperature.default", "0.10"),
+    ("config_template.api_endpoints.a-b", "https://x"),
+    ("knowledge.dynamic", "a.md,b.md"),
+    ("inherit", "all"),
+    ("extensions.tools.add", '[{"name": "a", "required": false}]'),
+    ("permissions.execution", '[{"user": "a", "actions": []}]'),
+    ("isolation.process", "host"),
+    ("logging.outputs", '[{"type": "stdout"}]'),
+)
+
+
+@given(st.lists(st.sampled_from(EXAMPLES)))
+def test_any_settings_make_a_definition_that_says_just_them(chosen: list[tuple[str, str]]) -> None:
+    made = document_of(MINIMAL)
+    for key, text in chosen:
+        made = set_in(made, key, text)
+    definition = check_document(made, what="Agentfile")
+    assert definition_document(definition) == made
+    assert parse_document(definition_document(definition), what="config") == definition
+    for key, text in chosen:
+        setting = resolve_setting(key)
+        assert value_at(made, setting.path) == setting.parse(text)

@@ -201,16 +201,16 @@ def test_a_large_file_is_refused_before_it_is_parsed(loader: Any) -> None:
 
 
 def test_many_flat_keys_are_read_in_time(loader: Any) -> None:
-    text = "".join(f"k{i}:\n" for i in range(30_000))
+    text = "".join(f"k{i}:\n" for i in range(10_000))
     started = time.monotonic()
     data = read(loader, text).data
     assert isinstance(data, dict)
-    assert len(data) == 30_000
-    assert time.monotonic() - started < 15
+    assert len(data) == 10_000
+    assert time.monotonic() - started < 5
 
 
 def test_thousands_of_faults_stay_a_short_message(loader: Any) -> None:
-    error = refused(loader, "{" + "a: 1, " * 40_000 + "}")
+    error = refused(loader, "{" + "a: 1, " * 10_000 + "}")
     assert len(error.faults) == 50
     assert len(str(error)) < 40_000
 
