@@ -179,7 +179,7 @@ def test_another_version_is_all_that_is_said_about_it() -> None:
 
 
 def test_a_hostile_number_of_unknown_keys_is_told_in_short() -> None:
-    error = refused(MINIMAL + "".join(f"k{i}: 1\n" for i in range(20_000)))
+    error = refused(MINIMAL + "".join(f"k{i}: 1\n" for i in range(5_000)))
     assert len(error.faults) == 50
 
 
