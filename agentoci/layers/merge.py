@@ -78,7 +78,7 @@ def _empty(root: _Folder, path: str) -> None:
 
 def _place(root: _Folder, member: TarMember, layer: int) -> None:
     parent, _, base = member.name.rpartition("/")
-    folder = _enter(root, parent, layer)
+    folder = _enter(root, parent, member, layer)
     child = folder.children.get(base)
     if member.kind == "dir" and isinstance(child, _Folder):
         child.layer = layer
@@ -88,15 +88,16 @@ def _place(root: _Folder, member: TarMember, layer: int) -> None:
     folder.children[base] = _Folder(layer) if member.kind == "dir" else _Leaf(layer, member)
 
 
-def _enter(root: _Folder, path: str, layer: int) -> _Folder:
-    """The folder at `path`, made where it is missing."""
+def _enter(root: _Folder, path: str, member: TarMember, layer: int) -> _Folder:
+    """The folder at `path`, made where it is missing, in which `member` lies."""
     folder = root
     for part in path.split("/") if path else ():
         child = folder.children.get(part)
         if child is None:
             child = folder.children[part] = _Folder()
         elif isinstance(child, _Leaf):
-            refuse(f"layer {layer}: {path!r} lies below {child.member.name!r}, which is no folder")
+            above = child.member.name
+            refuse(f"layer {layer}: {member.name!r} lies below {above!r}, which is no folder")
         child.layer = layer
         folder = child
     return folder

@@ -119,7 +119,7 @@ def iterate(reader: Reader) -> Iterator[tuple[TarMember, BodyReader]]:
     `paths.link_fault_of` refuses, and whatever is damaged, cut off, ambiguous or too much.
     """
     blocks = _Blocks(reader)
-    for _ in range(limits.MAX_TAR_ENTRIES):
+    for _ in range(limits.MAX_TAR_ENTRIES + 1):
         header = _next_header(blocks)
         if header is None:
             blocks.expect_end()
