@@ -54,7 +54,7 @@ class Copied:
 
 def copy(
     src: ReadableTarget,
-    name: str,
+    name: str | Descriptor,
     dst: Target,
     dst_name: str,
     *,
@@ -62,11 +62,13 @@ def copy(
 ) -> Copied:
     """Copy what `name` means in `src`, with everything below it, and call it `dst_name` in `dst`.
 
+    A descriptor as `name` is the root itself.
+
     Copying again moves nothing. The name appears last, so a reader of `dst` sees the old content or
     the whole new one. Raises what the targets raise; on an error no name has changed.
     """
     options = options or CopyOptions()
-    root = src.resolve(name)
+    root = src.resolve(name) if isinstance(name, str) else name
     if dst.exists(root):
         dst.tag(root, dst_name)
         return Copied(root, None, 0, 0, 0)

@@ -62,9 +62,7 @@ class ArchiveWriter:
         """The descriptor tagged so far."""
         return next(entry.desc for entry in self._entries if entry.name == name)
 
-    def fetch(
-        self, desc: Descriptor, offset: int = 0
-    ) -> contextlib.AbstractContextManager[Reader]:
+    def fetch(self, desc: Descriptor, offset: int = 0) -> contextlib.AbstractContextManager[Reader]:
         """A stream cannot be read back."""
         raise BadArchive(f"{desc.digest}: cannot be read back (at {offset}) while being written")
 

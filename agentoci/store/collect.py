@@ -45,20 +45,28 @@ class GcPlan:
 
 
 def plan_collection(
-    store: LayoutStore, *, roots: Iterable[Descriptor], now: datetime, grace: timedelta
+    store: LayoutStore,
+    *,
+    kept: Iterable[Descriptor],
+    doomed: Iterable[Descriptor] = (),
+    now: datetime,
+    grace: timedelta,
 ) -> GcPlan:
-    """Decide what nothing reaches from the index or from `roots` (images of live instances).
+    """Decide what nothing reaches from the manifests that are `kept`.
 
-    Content younger than `grace` stays. A manifest that cannot be read keeps only itself.
+    Content younger than `grace` stays, but for that of `doomed` manifests. A manifest that cannot
+    be read keeps only itself.
     """
-    kept = reachable(store, [*(entry.desc for entry in store.index.read()), *roots])
+    needed = reachable(store, kept)
+    at_once = reachable(store, doomed)
     oldest = (now - grace).timestamp()
     garbage = [
         piece
         for piece in (*_blobs(store.root), *_ingests(store.root))
-        if piece.digest not in kept and _age_limit(piece.path) < oldest
+        if piece.digest not in needed
+        and (piece.digest in at_once or _changed_at(piece.path) < oldest)
     ]
-    return GcPlan(frozenset(kept), tuple(sorted(garbage, key=lambda piece: str(piece.path))))
+    return GcPlan(frozenset(needed), tuple(sorted(garbage, key=lambda piece: str(piece.path))))
 
 
 def reachable(store: LayoutStore, roots: Iterable[Descriptor]) -> set[Digest]:
@@ -127,7 +135,7 @@ def _is_locked(path: Path) -> bool:
         os.close(descriptor)
 
 
-def _age_limit(path: Path) -> float:
+def _changed_at(path: Path) -> float:
     with contextlib.suppress(FileNotFoundError):
         return path.stat().st_mtime
     return float("inf")

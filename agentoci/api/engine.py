@@ -1,0 +1,149 @@
+"""The engine: the one place that puts the parts together.
+
+Everything is made on first use and imported then, so that a verb pays for nothing it does not need.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from agentoci._internal.clock import Clock, SystemClock
+from agentoci.config.settings import Settings, read_settings
+from agentoci.store.layout import LayoutStore
+
+if TYPE_CHECKING:
+    from agentoci.api.builds import Builds
+    from agentoci.api.collection import Collection
+    from agentoci.api.images import Images
+    from agentoci.api.logins import Logins
+    from agentoci.api.runs import Runs
+    from agentoci.api.transfers import Transfers
+    from agentoci.content.protocols import Progress
+    from agentoci.instances.directory import Instances
+    from agentoci.registry.client import RegistryClient
+    from agentoci.registry.dockerconfig import DockerConfig
+
+
+class Engine:
+    """The verbs of agentoci over one home. Close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        clock: Clock | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        self.settings = settings or read_settings()
+        self.clock = clock or SystemClock()
+        self.progress = progress
+        self._opened_client: RegistryClient | None = None
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections to registries."""
+        if self._opened_client is not None:
+            self._opened_client.close()
+            self._opened_client = None
+
+    # Parts
+
+    @property
+    def store(self) -> LayoutStore:
+        """The local store for reading; it may not be there yet, then it holds nothing."""
+        return LayoutStore(self.settings.store, clock=self.clock)
+
+    @cached_property
+    def writable_store(self) -> LayoutStore:
+        """The local store, made when it is not there."""
+        return LayoutStore.create(self.settings.store, clock=self.clock)
+
+    @cached_property
+    def docker_config(self) -> DockerConfig:
+        """Where credentials are kept."""
+        from agentoci.registry.dockerconfig import DockerConfig
+
+        return DockerConfig(self.settings.docker_config, environment=self.settings.environment)
+
+    @property
+    def client(self) -> RegistryClient:
+        """The client of remote registries."""
+        if self._opened_client is None:
+            self._opened_client = self._open_client()
+        return self._opened_client
+
+    def _open_client(self) -> RegistryClient:
+        from pathlib import Path
+
+        from agentoci import __version__
+        from agentoci.registry.client import ClientOptions, RegistryClient
+        from agentoci.registry.proxies import Proxies
+
+        file = self.settings.file
+        return RegistryClient(
+            ClientOptions(
+                credentials=self.docker_config,
+                insecure_hosts=frozenset(file.insecure_registries),
+                ca_file=Path(file.ca_file) if file.ca_file else None,
+                proxies=Proxies(*self.settings.proxies),
+                clock=self.clock,
+                user_agent=f"agentoci/{__version__}",
+            )
+        )
+
+    @cached_property
+    def instance_directory(self) -> Instances:
+        """All instances of this home."""
+        from agentoci.instances.directory import Instances
+
+        return Instances(self.settings.instances, clock=self.clock)
+
+    # Verbs
+
+    @cached_property
+    def images(self) -> Images:
+        """List, inspect, tag and remove images."""
+        from agentoci.api.images import Images
+
+        return Images(self)
+
+    @cached_property
+    def collection(self) -> Collection:
+        """Free what nothing needs."""
+        from agentoci.api.collection import Collection
+
+        return Collection(self)
+
+    @cached_property
+    def builds(self) -> Builds:
+        """Build images."""
+        from agentoci.api.builds import Builds
+
+        return Builds(self)
+
+    @cached_property
+    def transfers(self) -> Transfers:
+        """Push, pull, save and load."""
+        from agentoci.api.transfers import Transfers
+
+        return Transfers(self)
+
+    @cached_property
+    def logins(self) -> Logins:
+        """Log in and out of registries."""
+        from agentoci.api.logins import Logins
+
+        return Logins(self)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Create, run, stop and remove instances."""
+        from agentoci.api.runs import Runs
+
+        return Runs(self)

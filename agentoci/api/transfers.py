@@ -1,0 +1,233 @@
+"""Push, pull, save and load: argument orders of one copy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from agentoci.api.locations import LayoutLocation, Location, local_name, parse_location
+from agentoci.content.copy import Copied, CopyOptions, copy
+from agentoci.content.graph import walk
+from agentoci.content.protocols import (
+    ContentNotFound,
+    NoProgress,
+    Progress,
+    ReadableTarget,
+    Target,
+)
+from agentoci.errors import Conflict, Invalid
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.reference import Reference
+from agentoci.store.index import Entry
+from agentoci.store.layout import LayoutStore
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+_WORKERS = 4
+
+
+class NoRegistry(Invalid):
+    """A short name, and no default registry to look for it at."""
+
+
+class TagTaken(Conflict):
+    """Loading would move a tag that means something else here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """What a push or pull did: where to, the digest, and what had to move."""
+
+    target: str
+    digest: Digest
+    blobs: int
+    moved_blobs: int
+    moved_bytes: int
+
+
+class Transfers:
+    """Verbs that move images between the local store, registries, layouts and archives."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def push(
+        self, text: str, destination: str | None = None, *, as_image: bool = False
+    ) -> Transferred:
+        """Push an image to a registry or a layout (`oci:DIR`).
+
+        Without a destination it goes where its name says; a short name to the default registry.
+        `as_image` pushes the image profile. Raises ImageNotFound, NoRegistry, registry errors.
+        """
+        entry = self._engine.images.find(text)
+        where = self._destination(text, destination)
+        root = self._profiled(entry.desc, as_image=as_image)
+        if isinstance(where, LayoutLocation):
+            name = where.name or text
+            store = LayoutStore.create(where.folder, clock=self._engine.clock)
+            with store.using():
+                return self._copied(self._engine.store, root, store, name, f"{where}")
+        repository = self._engine.client.repository(where, push=True)
+        name = where.tag or where.selector
+        return self._copied(self._engine.store, root, repository, name, str(where))
+
+    def pull(self, text: str, name: str | None = None) -> Transferred:
+        """Pull an image into the local store, under its own name or another one.
+
+        Raises NoRegistry for a short name without a default registry, ContentNotFound, and what
+        the registry says.
+        """
+        location = parse_location(text)
+        source, selector, own_name = self._source(location)
+        local = local_name(Reference.parse(name)) if name else own_name
+        store = self._engine.writable_store
+        with store.using():
+            return self._copied(source, selector, store, local, local)
+
+    def ensure(self, text: str) -> Descriptor:
+        """The image's descriptor, pulled first when it is not here.
+
+        Raises ImageNotFound when it is not here and its name leads to no registry.
+        """
+        try:
+            return self._engine.images.find(text).desc.bare()
+        except ContentNotFound:
+            if not self.has_registry(text):
+                raise
+        pulled = self.pull(text)
+        return self._engine.images.find(pulled.target).desc.bare()
+
+    def save(self, texts: list[str], stream: IO[bytes]) -> list[Digest]:
+        """Write images to a stream as one OCI archive; returns their digests."""
+        from agentoci.store.archive import ArchiveWriter
+
+        entries = [self._engine.images.find(text) for text in texts]
+        archive = ArchiveWriter(stream)
+        for entry in entries:
+            name = entry.name or str(entry.digest)
+            options = CopyOptions(workers=1, progress=self._progress())
+            copy(self._engine.store, entry.desc.bare(), archive, name, options=options)
+        archive.close()
+        return [entry.digest for entry in entries]
+
+    def load(self, stream: IO[bytes], *, replace: bool = False) -> list[Entry]:
+        """Take the images of an archive (or the tree form) into the local store.
+
+        Raises TagTaken before any name changes when one means another image here, unless
+        `replace`; BadArchive and DigestMismatch for archives that are not what they should be.
+        """
+        from agentoci.api.trees import is_tree, load_tree
+        from agentoci.store.archive import BadArchive, load_layout, reading_tar
+
+        store = self._engine.writable_store
+        with store.using(), reading_tar(stream) as tar:
+            first = tar.next()
+            if first is None:
+                raise BadArchive("the archive is empty")
+            entries = (
+                load_tree(self._engine, tar, first)
+                if is_tree(first)
+                else load_layout(tar, first, store)
+            )
+            if not replace:
+                self._refuse_moves(entries)
+            for entry in entries:
+                self._check_complete(store, entry)
+                store.tag(entry.desc.bare(), entry.name or str(entry.digest))
+        return entries
+
+    def _refuse_moves(self, entries: list[Entry]) -> None:
+        here = {entry.name: entry.digest for entry in self._engine.store.index.read()}
+        for entry in entries:
+            known = here.get(entry.name) if entry.name else None
+            if known is not None and known != entry.digest:
+                raise TagTaken(
+                    f"{entry.name} is {known} here, and {entry.digest} in the archive",
+                    hint="--replace moves the tag, or tag the present image otherwise first",
+                )
+
+    def _check_complete(self, store: LayoutStore, entry: Entry) -> None:
+        for desc in walk(store, entry.desc.bare()).descriptors():
+            if not store.exists(desc):
+                raise ContentNotFound(
+                    f"{entry.name or entry.digest}: the archive lacks {desc.digest}"
+                )
+
+    # Where from, where to
+
+    def _destination(self, text: str, destination: str | None) -> Location:
+        where = parse_location(destination or text)
+        return where if isinstance(where, LayoutLocation) else self.at_registry(where)
+
+    def at_registry(self, reference: Reference) -> Reference:
+        """A reference with its registry; short names get the default one. Raises NoRegistry."""
+        if not reference.is_local:
+            return reference
+        default = self._engine.settings.file.default_registry
+        if default is None:
+            raise NoRegistry(
+                f"{reference}: the name has no registry, and no default_registry is configured",
+                hint=f"write HOST/{reference}, oci:DIR, or set default_registry in the config file",
+            )
+        host, _, prefix = default.partition("/")
+        repository = f"{prefix}/{reference.repository}" if prefix else reference.repository
+        return reference.at(host, repository)
+
+    def has_registry(self, text: str) -> bool:
+        """Whether a name says where to look for it beyond the local store."""
+        location = parse_location(text)
+        if isinstance(location, LayoutLocation):
+            return True
+        return not location.is_local or self._engine.settings.file.default_registry is not None
+
+    def _source(self, location: Location) -> tuple[ReadableTarget, str, str]:
+        """The target to read from, what to ask it for, and the name to keep it under."""
+        if isinstance(location, LayoutLocation):
+            layout = LayoutStore.open(location.folder, clock=self._engine.clock)
+            entry = self.layout_entry(layout, location)
+            name = entry.name or str(entry.digest)
+            return layout, entry.name or str(entry.digest), name
+        reference = self.at_registry(location)
+        repository = self._engine.client.repository(reference)
+        return repository, reference.selector, local_name(location)
+
+    def layout_entry(self, layout: LayoutStore, location: LayoutLocation) -> Entry:
+        """The entry that a location means; without a name, the only one. Raises ContentNotFound."""
+        if location.name is not None:
+            found = layout.find(location.name) or layout.find(f"{location.name}:latest")
+            if found is not None:
+                return found
+        entries = layout.index.read()
+        names = sorted(entry.name or str(entry.digest) for entry in entries)
+        if location.name is None and len(entries) == 1:
+            return entries[0]
+        wanted = location.name or "a name is needed"
+        shown = ", ".join(names[:5]) or "nothing"
+        raise ContentNotFound(f"{location.folder}: {wanted}", hint=f"the layout holds {shown}")
+
+    def _profiled(self, desc: Descriptor, *, as_image: bool) -> Descriptor:
+        if not as_image:
+            return desc.bare()
+        from agentoci.builder.profiles import store_as_image
+        from agentoci.store.images import read_image
+
+        store = self._engine.writable_store
+        with store.using():
+            return store_as_image(store, read_image(store, desc.bare(), what=str(desc.digest)))
+
+    def _copied(
+        self,
+        source: ReadableTarget,
+        what: str | Descriptor,
+        target: Target,
+        name: str,
+        shown: str,
+    ) -> Transferred:
+        options = CopyOptions(workers=_WORKERS, progress=self._progress())
+        done: Copied = copy(source, what, target, name, options=options)
+        return Transferred(shown, done.root.digest, done.blobs, done.moved_blobs, done.moved_bytes)
+
+    def _progress(self) -> Progress:
+        return self._engine.progress or NoProgress()

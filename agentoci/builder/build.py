@@ -1,0 +1,131 @@
+"""Build: from a context and an Agentfile to an image in the store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from agentoci._internal import limits
+from agentoci._internal.clock import Clock, timestamp
+from agentoci.builder.context import Context
+from agentoci.builder.copying import CopiedFile
+from agentoci.builder.document import manifest_annotations, name_and_version, own_key
+from agentoci.builder.memo import Memo
+from agentoci.builder.options import BuildOptions, ImageLookup
+from agentoci.builder.packing import Layer, LayerPlan, Packer
+from agentoci.builder.profiles import Profile, store_agent, store_as_image
+from agentoci.builder.report import BuildReport, NoReport
+from agentoci.builder.sources import read_agentfile
+from agentoci.builder.stages import StageResult
+from agentoci.builder.statcache import StatCache
+from agentoci.builder.work import Work
+from agentoci.errors import Invalid
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.imageconfig import ImageConfig
+from agentoci.store.images import read_image
+from agentoci.store.layout import LayoutStore
+
+
+class TooManyLayers(Invalid):
+    """More layers than image tools can stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build made: the image, its layers, and where the definition stands."""
+
+    root: Descriptor
+    layers: tuple[Layer, ...]
+    name: str
+    version: str
+
+
+class Builder:
+    """Builds images into one store; `cache` holds what later builds need not do again."""
+
+    def __init__(
+        self, store: LayoutStore, cache: Path, *, lookup: ImageLookup, clock: Clock
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._lookup = lookup
+        self._clock = clock
+
+    def build(
+        self, context: Path, options: BuildOptions, *, report: BuildReport | None = None
+    ) -> Built:
+        """Build the image and tag it.
+
+        Raises SourceFaults with every fault of the Agentfile, and the errors of what it needs.
+        """
+        work = self._prepare(context, options, report or NoReport())
+        with self._store.using():
+            final = work.stage_results()[-1]
+            root = store_stage(self._store, final, options)
+            work.stats.save()
+            for tag in options.tags:
+                self._store.tag(root, tag.tagged)
+            if not options.tags:
+                self._store.tag(root, str(root.digest))
+        made = final.layers[len(final.base.layers) :]
+        name, version = name_and_version(final.compiled)
+        return Built(root, final.base.layers + made, name, version)
+
+    def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
+        """What a build would pack, for `--dry-run`; nothing is written."""
+        work = self._prepare(context, options, NoReport())
+        return work.plans()
+
+    def _prepare(self, context: Path, options: BuildOptions, report: BuildReport) -> Work:
+        opened = Context.open(context)
+        stats = StatCache.load(self._cache, context, clock=self._clock)
+        memo = Memo(self._cache / "memo", enabled=options.use_cache)
+        agentfile = read_agentfile(opened, options, memo, report)
+        packer = Packer(
+            self._store,
+            self._cache,
+            options.compression,
+            options.epoch,
+            options.use_cache,
+            known=lambda copied: _known(stats, copied),
+            learn=lambda copied, sha256: _learn(stats, copied, sha256),
+        )
+        return Work(
+            agentfile, opened, options, report, packer, stats, memo, self._lookup, self._cache
+        )
+
+
+def store_stage(store: LayoutStore, stage: StageResult, options: BuildOptions) -> Descriptor:
+    """Write the config and manifest of a finished stage, in the profile of the options.
+
+    Raises TooManyLayers.
+    """
+    if len(stage.layers) > limits.MAX_LAYERS:
+        raise TooManyLayers(
+            f"the image would have {len(stage.layers)} layers, the most is {limits.MAX_LAYERS}",
+            hint="copy more files with fewer COPY instructions",
+        )
+    config = ImageConfig(
+        env=stage.env,
+        entrypoint=stage.entrypoint,
+        labels=stage.labels,
+        diff_ids=tuple(layer.diff_id for layer in stage.layers),
+        history=stage.history,
+        created=timestamp(datetime.fromtimestamp(options.epoch, UTC)),
+        agentoci=own_key(stage),
+    )
+    layers = tuple(layer.desc for layer in stage.layers)
+    root = store_agent(store, config, layers, manifest_annotations(stage))
+    if options.profile is Profile.IMAGE:
+        return store_as_image(store, read_image(store, root, what="the built image"))
+    return root
+
+
+def _known(stats: StatCache, copied: CopiedFile) -> str | None:
+    return copied.entry.sha256 if copied.origin is None else stats.sha256(copied.origin)
+
+
+def _learn(stats: StatCache, copied: CopiedFile, sha256: str) -> None:
+    if copied.origin is not None:
+        stats.learn(copied.origin, sha256)

@@ -1,0 +1,218 @@
+"""The build context: the folder that COPY copies from. Nothing outside it is ever read."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentoci.builder.ignore import Ignored, read_rules
+from agentoci.errors import Invalid, NotFound
+
+
+class OutsideContext(Invalid):
+    """A path that leads out of the context, by `..` or by a link."""
+
+
+class SourceMissing(NotFound):
+    """A COPY source that matches nothing."""
+
+
+class ContextMissing(NotFound):
+    """The context is not a folder that can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextFile:
+    """A file, link or folder of the context, as `lstat` saw it.
+
+    `path` is relative to the context; the four numbers tell an unchanged file without reading it.
+    """
+
+    path: str
+    size: int
+    mode: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder."""
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def is_link(self) -> bool:
+        """Whether it is a symbolic link."""
+        return stat.S_ISLNK(self.mode)
+
+    @property
+    def is_regular(self) -> bool:
+        """Whether it is a regular file."""
+        return stat.S_ISREG(self.mode)
+
+
+class Context:
+    """A folder to copy from; listings are read once and kept."""
+
+    def __init__(self, root: Path, *, ignored: Ignored) -> None:
+        self.root = root
+        self._ignored = ignored
+        self._listings: dict[str, list[ContextFile]] = {}
+
+    @classmethod
+    def open(cls, root: Path) -> Context:
+        """A user's folder with its `.agentignore`; raises ContextMissing."""
+        if not root.is_dir():
+            raise ContextMissing(f"{root}: no such folder", hint="name the folder to build from")
+        return cls(root, ignored=read_rules(root))
+
+    @classmethod
+    def whole(cls, root: Path) -> Context:
+        """A folder of our own making, nothing left out."""
+        return cls(root, ignored=lambda _name, _is_folder: False)
+
+    def locate(self, path: str) -> Path:
+        """Where a file of the context is on disk."""
+        return self.root / path
+
+    def lookup(self, path: str) -> ContextFile | None:
+        """The file, link or folder at this path, or None; raises OutsideContext."""
+        clean = normalise(path)
+        if clean == "":
+            return _describe("", self.root.stat())
+        parent, _, name = clean.rpartition("/")
+        if parent:
+            found = self.lookup(parent)
+            if found is not None and found.is_link:
+                raise OutsideContext(f"{parent!r} is a symbolic link; COPY does not follow links")
+            if found is None or not found.is_folder:
+                return None
+        return next((f for f in self.listing(parent) if f.path.rpartition("/")[2] == name), None)
+
+    def expand(self, pattern: str) -> list[ContextFile]:
+        """What a COPY source matches, by path; raises SourceMissing and OutsideContext.
+
+        `*` and `?` stay within one part of the path, `[…]` is a set, `**` spans parts.
+        """
+        clean = normalise(pattern)
+        if not re.search(r"[*?\[]", clean):
+            found = self.lookup(clean)
+            if found is None:
+                raise SourceMissing(f"{pattern!r} is not in the context", hint=self._hint(clean))
+            return [found]
+        matched = sorted(self._match(clean.split("/"), ""), key=lambda f: f.path)
+        if not matched:
+            raise SourceMissing(f"{pattern!r} matches nothing in the context")
+        return matched
+
+    def walk(self, folder: str) -> Iterator[ContextFile]:
+        """Everything below a folder, links not followed; the folder itself is left out."""
+        for entry in self.listing(folder):
+            yield entry
+            if entry.is_folder:
+                yield from self.walk(entry.path)
+
+    def listing(self, folder: str) -> list[ContextFile]:
+        """The entries of one folder by name, without what is ignored."""
+        known = self._listings.get(folder)
+        if known is None:
+            known = self._listings[folder] = sorted(self._scan(folder), key=lambda f: f.path)
+        return known
+
+    def _scan(self, folder: str) -> Iterator[ContextFile]:
+        prefix = folder + "/" if folder else ""
+        ignored = self._ignored
+        with os.scandir(self.root / folder) as found:
+            for entry in found:
+                path = prefix + entry.name
+                if not ignored(path, entry.is_dir(follow_symlinks=False)):
+                    yield _describe(path, entry.stat(follow_symlinks=False))
+
+    def _match(self, parts: list[str], folder: str) -> Iterator[ContextFile]:
+        first, *rest = parts
+        if first == "**":
+            yield from self._match(rest or ["*"], folder)
+            for entry in self.listing(folder):
+                if entry.is_folder:
+                    yield from self._match(parts, entry.path)
+            return
+        expression = _part_expression(first)
+        for entry in self.listing(folder):
+            if not expression.fullmatch(entry.path.rpartition("/")[2]):
+                continue
+            if not rest:
+                yield entry
+            elif entry.is_folder:
+                yield from self._match(rest, entry.path)
+
+    def _hint(self, path: str) -> str | None:
+        import difflib
+
+        parent, _, name = path.rpartition("/")
+        if self._is_left_out(path):
+            return f"it is left out by .agentignore or its defaults; '!{name}' takes it back in"
+        folder = self.lookup(parent) if parent else None
+        if parent and (folder is None or not folder.is_folder):
+            return f"there is no folder {parent!r} in {self.root}"
+        names = [f.path.rpartition("/")[2] for f in self.listing(parent)]
+        near = difflib.get_close_matches(name, names, 1)
+        return f"did you mean {posixpath.join(parent, near[0])!r}?" if near else None
+
+    def _is_left_out(self, path: str) -> bool:
+        parts = path.split("/")
+        return any(
+            os.path.lexists(self.root / "/".join(parts[:end]))
+            and self._ignored("/".join(parts[:end]), end < len(parts))
+            for end in range(1, len(parts) + 1)
+        )
+
+
+def normalise(path: str) -> str:
+    """A source path relative to the context, without `.` parts; raises OutsideContext on `..`.
+
+    A leading `/` means the context's root, as in Dockerfiles.
+    """
+    clean = posixpath.normpath(path.lstrip("/") or ".")
+    if clean == ".." or clean.startswith("../"):
+        raise OutsideContext(
+            f"{path!r} leads out of the context", hint="copy from inside the folder that is built"
+        )
+    return "" if clean == "." else clean
+
+
+def _describe(path: str, status: os.stat_result) -> ContextFile:
+    return ContextFile(
+        path,
+        status.st_size,
+        status.st_mode,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+        status.st_ino,
+    )
+
+
+def _part_expression(part: str) -> re.Pattern[str]:
+    made = ""
+    position = 0
+    while position < len(part):
+        char = part[position]
+        position += 1
+        if char == "*":
+            made += ".*"
+        elif char == "?":
+            made += "."
+        elif char == "[" and (closing := part.find("]", position + 1)) > 0:
+            inner = part[position:closing].replace("\\", r"\\")
+            made += f"[{'^' + inner[1:] if inner[:1] in '!^' else inner}]"
+            position = closing + 1
+        elif char == "\\" and position < len(part):
+            made += re.escape(part[position])
+            position += 1
+        else:
+            made += re.escape(char)
+    return re.compile(made, re.DOTALL)

@@ -1,0 +1,192 @@
+"""What a COPY copies: from sources in a context to entries of a layer, by Dockerfile's rules."""
+
+from __future__ import annotations
+
+import hashlib
+import posixpath
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from agentoci.agentfile.nodes import Copy
+from agentoci.builder.context import Context, ContextFile, OutsideContext
+from agentoci.errors import Invalid
+from agentoci.layers.paths import fault_of
+from agentoci.layers.tar import TarEntry
+from agentoci.spec.mediatypes import LayerKind
+
+ROOT: Final = "agent"
+"""Everything of an image lies below `/agent`, which is also where relative destinations start."""
+
+RESERVED: Final = frozenset(
+    {"agent/definition.json", "agent/files.json", "agent/config.json", "agent/tools/bindings.json"}
+)
+"""Written by the builder itself."""
+
+
+class BadDestination(Invalid):
+    """A destination that an agent image has no room for."""
+
+
+class NameCollision(Invalid):
+    """Two names that are one on file systems which fold case or Unicode forms."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedFile:
+    """An entry to be packed, and the context's file that it comes from (None for a heredoc)."""
+
+    entry: TarEntry
+    origin: ContextFile | None
+
+
+def kind_of(destination: str) -> LayerKind:
+    """The kind of the layer that holds this path."""
+    for kind in (LayerKind.KNOWLEDGE, LayerKind.TOOLS, LayerKind.LEARNED):
+        if destination == f"{ROOT}/{kind}" or destination.startswith(f"{ROOT}/{kind}/"):
+            return kind
+    return LayerKind.FILES
+
+
+def image_path(destination: str) -> str:
+    """A destination as a path from the image's root, without `/` at its ends.
+
+    Relative ones start at `/agent`; raises BadDestination outside it and for reserved names.
+    """
+    path = posixpath.normpath(posixpath.join("/agent", destination)).lstrip("/")
+    if path != ROOT and not path.startswith(ROOT + "/"):
+        raise BadDestination(
+            f"destination {destination!r} is outside /agent",
+            hint="content of an agent lies below /agent, for example /agent/knowledge/",
+        )
+    if path in RESERVED:
+        raise BadDestination(f"{destination!r} is written by the builder itself")
+    return path
+
+
+def plan_copy(instruction: Copy, context: Context) -> list[CopiedFile]:
+    """The files that one COPY brings, sorted by path.
+
+    Raises SourceMissing, OutsideContext, BadDestination and NameCollision.
+    """
+    destination = image_path(instruction.destination)
+    into_folder = instruction.destination.endswith("/")
+    found: dict[str, CopiedFile] = {}
+    for heredoc in instruction.heredocs:
+        path = posixpath.join(destination, heredoc.name) if into_folder else destination
+        found[path] = generated(path, heredoc.content.encode(), chmod=instruction.chmod)
+    for source in instruction.sources:
+        for match in context.expand(source.text):
+            _add(found, match, destination, instruction, context)
+    files = sorted(found.values(), key=lambda copied: copied.entry.path)
+    _check_links(files)
+    for copied in files:
+        _check_name(copied.entry.path)
+    return files
+
+
+def generated(path: str, content: bytes, *, chmod: int | None = None) -> CopiedFile:
+    """A file whose content is at hand: a heredoc, or what the builder itself writes."""
+    mode = 0o755 if (chmod or 0) & 0o111 else 0o644
+    sha256 = hashlib.sha256(content).hexdigest()
+    return CopiedFile(TarEntry(path, mode, len(content), content=content, sha256=sha256), None)
+
+
+def _check_name(path: str) -> None:
+    if fault := fault_of(path):
+        raise BadDestination(f"{path!r} cannot be in an image: {fault}", hint="rename it")
+    image_path("/" + path)
+
+
+def _add(
+    found: dict[str, CopiedFile],
+    match: ContextFile,
+    destination: str,
+    instruction: Copy,
+    context: Context,
+) -> None:
+    if match.is_folder:
+        prefix = match.path + "/" if match.path else ""
+        for below in context.walk(match.path):
+            path = posixpath.join(destination, below.path[len(prefix) :])
+            found[path] = _copied(below, path, instruction.chmod, context)
+        return
+    path = destination
+    if instruction.destination.endswith("/"):
+        path = posixpath.join(destination, match.path.rpartition("/")[2])
+    found[path] = _copied(match, path, instruction.chmod, context)
+
+
+def _copied(file: ContextFile, path: str, chmod: int | None, context: Context) -> CopiedFile:
+    if file.is_folder:
+        return CopiedFile(TarEntry(path, is_folder=True), file)
+    if file.is_link:
+        return CopiedFile(TarEntry(path, link=_read_link(file, context)), file)
+    if not file.is_regular:
+        raise Invalid(f"{file.path!r} is no regular file, folder or link", hint="leave it out")
+    executable = (file.mode if chmod is None else chmod) & 0o111
+    entry = TarEntry(
+        path, 0o755 if executable else 0o644, file.size, source=context.locate(file.path)
+    )
+    return CopiedFile(entry, file)
+
+
+def _read_link(file: ContextFile, context: Context) -> str:
+    target = str(context.locate(file.path).readlink())
+    if target.startswith("/"):
+        raise OutsideContext(
+            f"{file.path!r} is a link to the absolute path {target!r}",
+            hint="make it relative, or copy the file itself",
+        )
+    return posixpath.normpath(target)
+
+
+def _check_links(files: Iterable[CopiedFile]) -> None:
+    """A link is kept when what it leads to is copied along with it."""
+    files = list(files)
+    links = [copied for copied in files if copied.entry.link is not None]
+    if not links:
+        return
+    present = {copied.entry.path for copied in files}
+    for path in list(present):
+        while path := path.rpartition("/")[0]:
+            present.add(path)
+    for copied in links:
+        entry = copied.entry
+        folder = posixpath.dirname(entry.path)
+        target = posixpath.normpath(posixpath.join(folder, entry.link or ""))
+        if target not in present:
+            name = copied.origin.path if copied.origin else entry.path
+            raise OutsideContext(
+                f"{name!r} is a link to {entry.link!r}, which is not inside what is copied",
+                hint="copy what it leads to as well, or leave the link out",
+            )
+
+
+def check_collisions(paths: Iterable[str]) -> None:
+    """Raise NameCollision for two paths of one name when case is folded, or a file as folder."""
+    seen: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    for path in paths:
+        folded = path.lower() if path.isascii() else _fold(path)
+        other = seen.setdefault(folded, path)
+        if other != path:
+            raise NameCollision(
+                f"{other!r} and {path!r} are one name where case is folded",
+                hint="rename one of them: images also unpack on macOS and Windows disks",
+            )
+        _add_folders(folders, path, folded)
+    for folded in folders.keys() & seen.keys():
+        raise NameCollision(f"{seen[folded]!r} is a file, and a folder of {folders[folded]!r}")
+
+
+def _add_folders(folders: dict[str, str], path: str, folded: str) -> None:
+    cut = folded.rfind("/")
+    while cut > 0 and folded[:cut] not in folders:
+        folders[folded[:cut]] = path
+        cut = folded.rfind("/", 0, cut)
+
+
+def _fold(path: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())

@@ -1,0 +1,46 @@
+"""What a finished stage says of itself in the config blob and in the manifest's annotations."""
+
+from __future__ import annotations
+
+from agentoci.builder.compiling import UNVERSIONED, Compiled
+from agentoci.builder.packing import FORMAT
+from agentoci.builder.stages import StageResult
+from agentoci.spec import annotations as keys
+from agentoci.spec.jsonio import Json
+
+
+def own_key(stage: StageResult) -> dict[str, Json]:
+    """The key `agentoci` of the config blob."""
+    made: dict[str, Json] = {"definition": stage.compiled.document, "format": FORMAT}
+    if stage.requirements:
+        made["requirements"] = list(stage.requirements)
+    if stage.healthcheck is not None:
+        made["healthcheck"] = stage.healthcheck
+    return made
+
+
+def manifest_annotations(stage: StageResult) -> dict[str, str]:
+    """The standard annotations, as far as they are known, and the labels that are such."""
+    name, version = name_and_version(stage.compiled)
+    metadata = stage.compiled.document.get("metadata")
+    made = {keys.TITLE: name}
+    if version != UNVERSIONED:
+        made[keys.VERSION] = version
+    if isinstance(metadata, dict):
+        for key, source in ((keys.AUTHORS, "author"), (keys.DESCRIPTION, "description")):
+            if isinstance(value := metadata.get(source), str):
+                made[key] = value
+    if stage.base.reference and stage.base.digest:
+        made[keys.BASE_NAME] = stage.base.reference
+        made[keys.BASE_DIGEST] = stage.base.digest
+    own = {k: v for k, v in stage.labels.items() if k.startswith("org.opencontainers.image.")}
+    own.pop(keys.VERSION, None)
+    return made | own
+
+
+def name_and_version(compiled: Compiled) -> tuple[str, str]:
+    """The name and version that the compiled definition gives."""
+    metadata = compiled.document.get("metadata")
+    if not isinstance(metadata, dict):
+        return "agent", UNVERSIONED
+    return str(metadata.get("name")), str(metadata.get("version"))

@@ -1,0 +1,63 @@
+"""A folder that holds only an `.agentdef`: the Agentfile that its author would have written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from agentoci._internal import files, limits
+from agentoci.agentfile import Agentfile, parse
+from agentoci.builder.context import Context
+from agentoci.errors import NotFound
+
+
+class DefinitionMissing(NotFound):
+    """The `.agentdef` named is not there."""
+
+
+class HasBuildArgs(Protocol):
+    """The part of the options that matters here."""
+
+    @property
+    def build_args(self) -> Mapping[str, str]:
+        """The build arguments."""
+        ...
+
+
+def agentfile_for(
+    context: Context, path: Path, options: HasBuildArgs, *, warn: Callable[[str], None]
+) -> Agentfile:
+    """FROM scratch, the definition, and the knowledge files that it names, where they are there.
+
+    The definition must lie inside the context. Raises DefinitionMissing and SourceFaults.
+    """
+    from agentoci.definition.read import read_definition
+
+    try:
+        content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
+        name = path.resolve().relative_to(context.root.resolve()).as_posix()
+    except OSError as exc:
+        raise DefinitionMissing(f"{path}: {exc.strerror}") from exc
+    except ValueError as exc:
+        raise DefinitionMissing(
+            f"{path} is not inside {context.root}", hint="build its own folder"
+        ) from exc
+    definition = read_definition(content, file=str(path))
+    knowledge = definition.spec.knowledge
+    lines = ["FROM scratch", f"DEFINITION {name}"]
+    for wanted in dict.fromkeys((*knowledge.static, *knowledge.principles)):
+        source = _locate(context, wanted)
+        if source is None:
+            warn(f"{name}: knowledge file {wanted!r} is not in the folder")
+        else:
+            lines.append(f'COPY ["{source}", "/agent/knowledge/{wanted}"]')
+    return parse("\n".join(lines) + "\n", file=name, build_args=options.build_args)
+
+
+def _locate(context: Context, wanted: str) -> str | None:
+    for candidate in (f"knowledge/{wanted}", wanted):
+        found = context.lookup(candidate)
+        if found is not None and found.is_regular:
+            return candidate
+    return None

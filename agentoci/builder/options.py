@@ -1,0 +1,33 @@
+"""How to build, and where the images of FROM come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentoci.builder.profiles import Profile
+from agentoci.spec.mediatypes import Compression
+from agentoci.spec.reference import Reference
+from agentoci.store.images import Image
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """How to build; the defaults are the usual case.
+
+    `file` is the Agentfile or `.agentdef` (None: found in the context); `epoch` the seconds that
+    every time in the image is set to (SOURCE_DATE_EPOCH).
+    """
+
+    tags: tuple[Reference, ...] = ()
+    file: Path | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    use_cache: bool = True
+    profile: Profile = Profile.AGENT
+    compression: Compression = Compression.ZSTD
+    epoch: int = 0
+
+
+ImageLookup = Callable[[Reference], Image]
+"""The image of a FROM or COPY --from: from the store, or pulled; raises NotFound and others."""

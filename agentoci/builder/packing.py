@@ -1,0 +1,193 @@
+"""Layers of an image in the making: taken from the cache when nothing changed, else packed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from agentoci._internal import files, limits
+from agentoci.builder.copying import CopiedFile
+from agentoci.layers.compress import format_id
+from agentoci.layers.pack import pack
+from agentoci.spec import annotations as keys
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.jsonio import canonical
+from agentoci.spec.mediatypes import Compression, LayerKind, LayerType
+from agentoci.store.layout import LayoutStore
+
+FORMAT: Final = 1
+"""The version of everything that decides a layer's bytes."""
+
+_WORKERS: Final = 2
+"""Packing and hashing fill two cores; a third thread gained nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """A layer to be made: its kind, its entries, and the instruction that asked for it."""
+
+    kind: LayerKind
+    files: tuple[CopiedFile, ...]
+    created_by: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of the files before packing."""
+        return sum(copied.entry.size for copied in self.files)
+
+    @property
+    def file_count(self) -> int:
+        """Files and links, folders not counted."""
+        return sum(1 for copied in self.files if not copied.entry.is_folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer that is in the store."""
+
+    desc: Descriptor
+    diff_id: Digest
+    created_by: str
+    file_count: int = 0
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPlan:
+    """A layer, and the sha256 of its files by path."""
+
+    layer: Layer
+    files: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Packer:
+    """Makes layers; `known` tells a file's sha256 without reading it, `learn` is told new ones."""
+
+    store: LayoutStore
+    cache: Path
+    compression: Compression
+    epoch: int
+    use_cache: bool
+    known: Callable[[CopiedFile], str | None]
+    learn: Callable[[CopiedFile, str], None]
+
+    def make_all(
+        self, plans: Sequence[LayerPlan], done: Callable[[LayerPlan, Layer], None]
+    ) -> list[PackedPlan]:
+        """The layers of the plans, in their order; made in parallel, the largest first.
+
+        `done` is told about each one as it is ready, from the calling thread.
+        """
+        order = sorted(range(len(plans)), key=lambda index: -plans[index].size)
+        made: dict[int, PackedPlan] = {}
+        waiting = []
+        for index in order:
+            hit = self._from_cache(plans[index])
+            if hit is not None:
+                made[index] = hit
+                done(plans[index], hit.layer)
+            else:
+                waiting.append(index)
+        if waiting:
+            self._pack_all(plans, waiting, made, done)
+        return [made[index] for index in range(len(plans))]
+
+    def _pack_all(
+        self,
+        plans: Sequence[LayerPlan],
+        waiting: Sequence[int],
+        made: dict[int, PackedPlan],
+        done: Callable[[LayerPlan, Layer], None],
+    ) -> None:
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="pack") as pool:
+            futures = {index: pool.submit(self.make, plans[index]) for index in waiting}
+            try:
+                for index, future in futures.items():
+                    made[index] = future.result()
+                    done(plans[index], made[index].layer)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        for index in waiting:
+            for copied in plans[index].files:
+                if (sha256 := made[index].files.get(copied.entry.path)) is not None:
+                    self.learn(copied, sha256)
+
+    def make(self, plan: LayerPlan) -> PackedPlan:
+        """Pack one layer into the store."""
+        entries = [copied.entry for copied in plan.files]
+        with self.store.writer() as writer:
+            packed = pack(entries, writer, compression=self.compression, epoch=self.epoch)
+            digest = writer.commit()
+            layer_type = LayerType(plan.kind, packed.compression)
+            layer = self._layer(plan, layer_type, digest, writer.size, packed.diff_id)
+        self._remember(plan, layer, packed.files)
+        return PackedPlan(layer, packed.files)
+
+    def _layer(
+        self, plan: LayerPlan, layer_type: LayerType, digest: Digest, size: int, diff_id: Digest
+    ) -> Layer:
+        suffix = {Compression.ZSTD: ".zst", Compression.GZIP: ".gz", Compression.NONE: ""}
+        title = f"{plan.kind}-{digest.short}.tar{suffix[layer_type.compression]}"
+        desc = Descriptor(layer_type.agent, digest, size, {keys.TITLE: title})
+        return Layer(desc, diff_id, plan.created_by, plan.file_count)
+
+    # The cache: what a layer of these very files was packed to before.
+
+    def _from_cache(self, plan: LayerPlan) -> PackedPlan | None:
+        if not self.use_cache:
+            return None
+        known = {
+            copied.entry.path: self.known(copied) for copied in plan.files if _has_body(copied)
+        }
+        hashes = {path: sha256 for path, sha256 in known.items() if sha256 is not None}
+        if len(hashes) != len(known):
+            return None
+        try:
+            record = json.loads(files.read_at_most(self._path(plan, hashes), limits.MIB))
+            layer = self._layer(
+                plan,
+                LayerType(plan.kind, Compression(record["compression"])),
+                Digest.parse(record["digest"]),
+                int(record["size"]),
+                Digest.parse(record["diff_id"]),
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        if not self.store.exists(layer.desc):
+            return None
+        return PackedPlan(replace(layer, cached=True), hashes)
+
+    def _remember(self, plan: LayerPlan, layer: Layer, hashes: dict[str, str]) -> None:
+        path = self._path(plan, hashes)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        record = {
+            "compression": LayerType.parse(layer.desc.media_type).compression.value,
+            "diff_id": str(layer.diff_id),
+            "digest": str(layer.desc.digest),
+            "size": layer.desc.size,
+        }
+        temporary = path.with_suffix(f".{id(plan):x}")
+        temporary.write_bytes(canonical(record))
+        temporary.replace(path)
+
+    def _path(self, plan: LayerPlan, hashes: dict[str, str]) -> Path:
+        state = hashlib.sha256()
+        head = [FORMAT, plan.kind, format_id(self.compression), self.epoch]
+        state.update(repr(head).encode())
+        for copied in plan.files:
+            entry = copied.entry
+            line = (entry.path, entry.mode, entry.link, entry.is_folder, hashes.get(entry.path))
+            state.update(repr(line).encode())
+        return self.cache / "layers" / f"{state.hexdigest()}.json"
+
+
+def _has_body(copied: CopiedFile) -> bool:
+    return not copied.entry.is_folder and copied.entry.link is None

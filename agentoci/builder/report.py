@@ -1,0 +1,40 @@
+"""What a build tells while it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agentoci.builder.packing import Layer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One instruction, counted over all stages that are built."""
+
+    number: int
+    total: int
+    text: str
+
+
+class BuildReport(Protocol):
+    """Is told the steps of a build, in the order in which they end."""
+
+    def step(self, step: Step, layers: Sequence[Layer]) -> None:
+        """A step is done and made (or found) these layers."""
+        ...
+
+    def warning(self, text: str) -> None:
+        """Something that the user should know."""
+        ...
+
+
+class NoReport:
+    """Tells nobody."""
+
+    def step(self, step: Step, layers: Sequence[Layer]) -> None:
+        """Nothing."""
+
+    def warning(self, text: str) -> None:
+        """Nothing."""

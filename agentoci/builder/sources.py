@@ -1,0 +1,58 @@
+"""Which Agentfile a build reads, and reading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agentoci._internal import files, limits
+from agentoci.agentfile import Agentfile, parse
+from agentoci.builder.context import Context
+from agentoci.builder.loose import agentfile_for
+from agentoci.builder.memo import Memo
+from agentoci.builder.options import BuildOptions
+from agentoci.builder.packing import FORMAT
+from agentoci.builder.report import BuildReport
+from agentoci.errors import Invalid
+from agentoci.spec.jsonio import Json
+
+
+def read_agentfile(
+    context: Context, options: BuildOptions, memo: Memo, report: BuildReport
+) -> Agentfile:
+    """The parsed Agentfile of the options, or of the context; raises AgentfileMissing."""
+    path = options.file or find_agentfile(context.root)
+    if path.suffix == ".agentdef":
+        return agentfile_for(context, path, options, warn=report.warning)
+    try:
+        raw = files.read_at_most(path, limits.MAX_AGENTFILE_BYTES)
+    except OSError as exc:
+        raise AgentfileMissing(f"{path}: {exc.strerror}") from exc
+
+    def parse_setting(key: str, text: str) -> Json:
+        return memo.remember(f"set {FORMAT} {key}={text}", lambda: _setting(key, text))["value"]
+
+    return parse(raw, file=str(path), build_args=options.build_args, settings=parse_setting)
+
+
+def _setting(key: str, text: str) -> dict[str, Json]:
+    from agentoci.definition.settings import resolve_setting
+
+    return {"value": resolve_setting(key).parse(text)}
+
+
+class AgentfileMissing(Invalid):
+    """No Agentfile, and no single `.agentdef`, in the folder."""
+
+
+def find_agentfile(context: Path) -> Path:
+    """`Agentfile` in the folder, else its only `.agentdef`; raises AgentfileMissing."""
+    path = context / "Agentfile"
+    if path.is_file():
+        return path
+    definitions = sorted(context.glob("*.agentdef"))
+    if len(definitions) == 1:
+        return definitions[0]
+    found = f"{len(definitions)} .agentdef files" if definitions else "no .agentdef"
+    raise AgentfileMissing(
+        f"{context}: no Agentfile, and {found}", hint="name the file with -f FILE"
+    )

@@ -1,0 +1,222 @@
+"""One build under way: its stages, in the order in which the last one needs them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentoci._internal import files, limits
+from agentoci.agentfile import Agentfile
+from agentoci.agentfile.nodes import Copy, Definition, Interface, Require, Stage
+from agentoci.builder.compiling import UNVERSIONED, Compiled, Compiler
+from agentoci.builder.context import Context
+from agentoci.builder.document import name_and_version, own_key
+from agentoci.builder.memo import Memo
+from agentoci.builder.options import BuildOptions, ImageLookup
+from agentoci.builder.packing import FORMAT, Layer, LayerPlan, Packer
+from agentoci.builder.profiles import as_agent_layer, store_agent
+from agentoci.builder.report import BuildReport, Step
+from agentoci.builder.requirements import unsatisfied
+from agentoci.builder.stages import StageBase, StageBuilder, StageResult
+from agentoci.builder.statcache import StatCache
+from agentoci.errors import AgentociError, Fault, Invalid
+from agentoci.layers.unpack import unpack_image
+from agentoci.spec import annotations as keys
+from agentoci.spec.digest import Digest
+from agentoci.spec.imageconfig import ImageConfig
+from agentoci.spec.jsonio import Json, canonical
+from agentoci.spec.reference import Reference
+from agentoci.store.images import Image, read_image
+from agentoci.store.layout import LayoutStore
+
+
+class BaseUnavailable(AgentociError):
+    """The image of a FROM cannot be had; the exit code is that of the cause."""
+
+    def __init__(self, fault: Fault, cause: AgentociError) -> None:
+        super().__init__(fault.render())
+        self.exit_code = cause.exit_code
+
+
+@dataclass(slots=True)
+class Work:
+    """One build under way."""
+
+    agentfile: Agentfile
+    context: Context
+    options: BuildOptions
+    report: BuildReport
+    packer: Packer
+    stats: StatCache
+    memo: Memo
+    lookup: ImageLookup
+    cache: Path
+    results: dict[int, StageResult] = field(default_factory=dict)
+    unpacked: dict[str, Context] = field(default_factory=dict)
+
+    def stage_results(self) -> list[StageResult]:
+        """Build every stage that the last one needs, in order."""
+        needed = _needed(self.agentfile)
+        steps = _steps([self.agentfile.stages[index] for index in needed])
+        for index in needed:
+            self._build_stage(self.agentfile.stages[index], steps)
+        return [self.results[index] for index in needed]
+
+    def plans(self) -> list[LayerPlan]:
+        """The layers of the COPYs of the last stage, nothing packed."""
+        final = self.agentfile.final
+        if any(isinstance(i, Copy) and i.from_stage is not None for i in final.instructions):
+            raise Invalid("a dry run cannot plan COPY --from=STAGE", hint="build without --dry-run")
+        self._base(final)
+        builder = StageBuilder(self.agentfile, self.packer, self.report, self._context_of)
+        return [plan for _, plans in builder.plan(final) for plan in plans]
+
+    def _build_stage(self, stage: Stage, steps: Iterator[Step]) -> None:
+        base = self._base(stage)
+        self.report.step(next(steps), base.layers)
+        compiled = self._compile(stage, base)
+        for text in self._warnings(stage, compiled):
+            self.report.warning(text)
+        builder = StageBuilder(self.agentfile, self.packer, self.report, self._context_of)
+        self.results[stage.index] = builder.build(stage, base, compiled, steps)
+
+    def _warnings(self, stage: Stage, compiled: Compiled) -> Iterator[str]:
+        yield from compiled.warnings
+        for require in unsatisfied(self.packer.store, compiled.requirements):
+            yield (
+                f"{self.agentfile.file}:{require.place.line}: nothing here satisfies "
+                f"{require.name} {require.version}"
+            )
+        is_final = stage.index == self.agentfile.final.index
+        if is_final and name_and_version(compiled)[1] == UNVERSIONED:
+            yield f"no version declared, it is {UNVERSIONED} (LABEL {keys.VERSION}=1.0.0 sets one)"
+
+    def _base(self, stage: Stage) -> StageBase:
+        if stage.base.is_scratch:
+            return StageBase()
+        if stage.base.stage is not None:
+            earlier = next(s for s in self.agentfile.stages if s.name == stage.base.stage)
+            return self.results[earlier.index].as_base()
+        reference = Reference.parse(stage.base.reference)
+        try:
+            return _image_as_base(self.packer.store, self.lookup(reference), reference)
+        except AgentociError as exc:
+            raise self._at(stage, exc) from exc
+
+    def _at(self, stage: Stage, error: AgentociError) -> AgentociError:
+        """The same error, with the place of the FROM before its message."""
+        place = stage.base.place
+        fault = self.agentfile.fault(
+            place, error.message, width=len(stage.base.reference), hint=error.hint
+        )
+        return BaseUnavailable(fault, error)
+
+    def _compile(self, stage: Stage, base: StageBase) -> Compiled:
+        compiler = Compiler(self.agentfile, self.context)
+        tags = self.options.tags
+        fallback = tags[0].repository.rpartition("/")[2] if tags else "agent"
+        made: list[Compiled] = []
+
+        def compile_now() -> dict[str, Json]:
+            made.append(compiler.compile(stage, base=base.definition, fallback_name=fallback))
+            return made[0].document
+
+        key = f"definition {FORMAT} {fallback} {self._fingerprint(stage, base)}"
+        document = self.memo.remember(key, compile_now)
+        if made:
+            return made[0]
+        return Compiled(document, tuple(i for i in stage.instructions if isinstance(i, Require)))
+
+    def _fingerprint(self, stage: Stage, base: StageBase) -> Digest:
+        """Of everything that the compiled definition follows from."""
+        parts = [repr(i) for i in stage.instructions if not isinstance(i, Copy)]
+        parts.append(str(Digest.of(canonical(base.definition))))
+        for instruction in stage.instructions:
+            if isinstance(instruction, Definition | Interface):
+                path = (
+                    instruction.path if isinstance(instruction, Definition) else instruction.value
+                )
+                parts += [
+                    _content_digest(self.context, name) for name in (path, f"{path}.agentdef")
+                ]
+        return Digest.of("\n".join(parts).encode())
+
+    def _context_of(self, instruction: Copy) -> Context:
+        if instruction.from_ is None:
+            return self.context
+        if instruction.from_stage is not None:
+            result = self.results[instruction.from_stage]
+            store = self.packer.store
+            config = ImageConfig(
+                diff_ids=tuple(layer.diff_id for layer in result.layers), agentoci=own_key(result)
+            )
+            root = store_agent(store, config, tuple(x.desc for x in result.layers), {})
+            return self._unpack(read_image(store, root, what=f"stage {instruction.from_}"))
+        return self._unpack(self.lookup(Reference.parse(instruction.from_)))
+
+    def _unpack(self, image: Image) -> Context:
+        """The content of an image as a context, unpacked once and kept in the cache."""
+        folder = self.cache / "unpacked" / image.manifest.descriptor.digest.hex
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            store = self.packer.store
+            layers = image.packed_layers(store)
+            unpack_image(layers, folder, inventory=image.inventory(store))
+        os.utime(folder)
+        return Context.whole(folder)
+
+
+def _needed(agentfile: Agentfile) -> list[int]:
+    """The stages that the last one is made from, by FROM and COPY --from."""
+    names = {stage.name: stage.index for stage in agentfile.stages if stage.name}
+    needed: set[int] = set()
+    waiting = [agentfile.final.index]
+    while waiting:
+        stage = agentfile.stages[waiting.pop()]
+        needed.add(stage.index)
+        if stage.base.stage is not None:
+            waiting.append(names[stage.base.stage])
+        copies = [i for i in stage.instructions if isinstance(i, Copy)]
+        waiting += [i.from_stage for i in copies if i.from_stage is not None]
+    return sorted(needed)
+
+
+def _steps(stages: list[Stage]) -> Iterator[Step]:
+    texts = [text for s in stages for text in (s.original, *(i.original for i in s.instructions))]
+    return (Step(number, len(texts), text) for number, text in enumerate(texts, 1))
+
+
+def _image_as_base(store: LayoutStore, image: Image, reference: Reference) -> StageBase:
+    config = image.config
+    created_by = [entry.created_by for entry in config.layer_history()]
+    created_by += [""] * (len(config.diff_ids) - len(created_by))
+    layers = tuple(
+        Layer(as_agent_layer(desc), diff_id, made_by, cached=True)
+        for desc, diff_id, made_by in zip(
+            image.manifest.layers, config.diff_ids, created_by, strict=False
+        )
+    )
+    requirements = config.agentoci.get("requirements")
+    return StageBase(
+        layers,
+        image.inventory(store).entries,
+        config.env,
+        config.entrypoint,
+        dict(config.labels),
+        config.history,
+        dict(image.definition),
+        tuple(requirements) if isinstance(requirements, list) else (),
+        config.agentoci.get("healthcheck"),
+        str(reference),
+        str(image.root.digest),
+    )
+
+
+def _content_digest(context: Context, path: str) -> str:
+    found = context.lookup(path)
+    if found is None or not found.is_regular:
+        return "none"
+    content = files.read_at_most(context.locate(path), limits.MAX_DEFINITION_BYTES)
+    return str(Digest.of(content))

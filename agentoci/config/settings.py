@@ -1,0 +1,155 @@
+"""Settings: environment and config file, read once at the edge and passed down as values."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+from agentoci.errors import Invalid
+
+_SYSTEM_HOME: Final = Path("/var/lib/agentoci")
+_MAX_EPOCH: Final = 2**33
+
+
+class InvalidSettings(Invalid):
+    """The config file or an environment variable does not say what it should."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """What the config file may say.
+
+    `default_registry` is `HOST[:PORT][/PREFIX]`, where short names are pushed to and pulled from;
+    `insecure_registries` are hosts spoken to over plain http; `ca_file` adds authorities.
+    """
+
+    default_registry: str | None = None
+    insecure_registries: tuple[str, ...] = ()
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that the world outside decides.
+
+    `home` holds store, instances and cache; `docker_config` is docker's config file, where
+    credentials are; `environment` is passed to credential helpers and launched agents, who pick
+    from it; `epoch` is SOURCE_DATE_EPOCH or 0.
+    """
+
+    home: Path
+    docker_config: Path
+    environment: Mapping[str, str]
+    file: ConfigFile
+    epoch: int = 0
+
+    @property
+    def proxies(self) -> tuple[str, str, str]:
+        """The proxy for http, for https, and the hosts that need none; empty: none.
+
+        As curl does, HTTP_PROXY counts in lower case only: CGI hands requests' headers over in
+        upper case.
+        """
+        found = self.environment
+        https = found.get("https_proxy") or found.get("HTTPS_PROXY") or ""
+        bypass = found.get("no_proxy") or found.get("NO_PROXY") or ""
+        return found.get("http_proxy") or "", https, bypass
+
+    @property
+    def store(self) -> Path:
+        """The local store, an OCI image layout."""
+        return self.home / "store"
+
+    @property
+    def instances(self) -> Path:
+        """The instances' folders."""
+        return self.home / "instances"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again."""
+        return self.home / "cache"
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read them; raises InvalidSettings.
+
+    AGENTOCI_HOME, AGENTOCI_CONFIG, DOCKER_CONFIG, SOURCE_DATE_EPOCH and the XDG variables count.
+    """
+    found = dict(os.environ if environment is None else environment)
+    user = Path(found.get("HOME") or "~").expanduser()
+    docker = Path(found.get("DOCKER_CONFIG") or user / ".docker")
+    return Settings(
+        _home(found, user),
+        docker / "config.json",
+        found,
+        _read_file(_config_path(found, user), named="AGENTOCI_CONFIG" in found),
+        _epoch(found.get("SOURCE_DATE_EPOCH")),
+    )
+
+
+def _home(environment: Mapping[str, str], user: Path) -> Path:
+    if chosen := environment.get("AGENTOCI_HOME"):
+        return Path(chosen).absolute()
+    if os.geteuid() == 0:
+        return _SYSTEM_HOME
+    return Path(environment.get("XDG_DATA_HOME") or user / ".local" / "share") / "agentoci"
+
+
+def _config_path(environment: Mapping[str, str], user: Path) -> Path:
+    if chosen := environment.get("AGENTOCI_CONFIG"):
+        return Path(chosen)
+    base = Path(environment.get("XDG_CONFIG_HOME") or user / ".config")
+    return base / "agentoci" / "config.toml"
+
+
+def _read_file(path: Path, *, named: bool) -> ConfigFile:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        if named:
+            raise InvalidSettings(f"AGENTOCI_CONFIG names {path}, which is not there") from None
+        return ConfigFile()
+    except OSError as exc:
+        raise InvalidSettings(f"{path}: {exc.strerror}") from exc
+    import tomllib
+
+    try:
+        document = tomllib.loads(raw.decode("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise InvalidSettings(f"{path}: {exc}", hint="the file is TOML") from exc
+    return _check(path, document)
+
+
+def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
+    known = [field.name for field in fields(ConfigFile)]
+    for key in document:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+            raise InvalidSettings(f"{path}: unknown key {key!r}", hint=hint)
+    hosts = document.get("insecure_registries", [])
+    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+        raise InvalidSettings(f"{path}: insecure_registries must be a list of hosts")
+    for key in ("default_registry", "ca_file"):
+        if not isinstance(document.get(key, ""), str):
+            raise InvalidSettings(f"{path}: {key} must be a string")
+    return ConfigFile(
+        (document.get("default_registry") or "").rstrip("/") or None,
+        tuple(hosts),
+        document.get("ca_file"),
+    )
+
+
+def _epoch(text: str | None) -> int:
+    if not text:
+        return 0
+    if not text.isdecimal() or int(text) >= _MAX_EPOCH:
+        raise InvalidSettings(
+            f"SOURCE_DATE_EPOCH={text!r} is not a number of seconds", hint="or leave it unset"
+        )
+    return int(text)
