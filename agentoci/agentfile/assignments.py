@@ -8,6 +8,7 @@ from typing import Final
 
 from agentoci.agentfile.context import Context, comment_hint, value_of
 from agentoci.agentfile.nodes import Arg, Env, Label, Set
+from agentoci.agentfile.places import Mistake
 from agentoci.agentfile.tokens import Statement
 from agentoci.agentfile.words import Word, rest_as_word, words
 from agentoci.errors import Invalid
@@ -67,7 +68,9 @@ def _set(statement: Statement, key: Word, value: Word, context: Context) -> Set:
         parsed = context.settings(name, text)
     except Invalid as exc:
         wrong = key if getattr(exc, "part", "value") == "key" else value
-        raise wrong.mistake(exc.message, hint=exc.hint) from exc
+        bare_json = value.raw.startswith(("{", "[")) and '"' in value.raw
+        hint = f"JSON stands in single quotes: {name}='…'" if bare_json else exc.hint
+        raise wrong.mistake(exc.message, hint=hint) from exc
     original = f"{statement.written} {key.raw}={value.raw}"
     return Set(name, parsed, text, place=statement.place, original=original, key_place=key.place)
 
@@ -91,18 +94,21 @@ def _old_form(statement: Statement) -> tuple[tuple[Word, Word], ...]:
 def _pairs(statement: Statement, context: Context) -> Iterator[tuple[Word, Word]]:
     """The words that are `key=value`; others are reported."""
     found = _all(statement)
-    spaced = any(word.raw == "=" for word in found)
-    for word in found:
-        key, value = word.partition("=")
+    split = [word.partition("=") for word in found]
+    if not any(key.raw and value for key, value in split):
+        spaced = any(word.raw == "=" for word in found)
+        hint = "write no blanks around '='" if spaced else f"write {_EXAMPLES[statement.keyword]}"
+        raise _no_pair(found[0], hint)
+    for word, (key, value) in zip(found, split, strict=True):
         if value is not None and key.raw:
             yield key, value
-            continue
-        hint = comment_hint((word,)) or f"write {_EXAMPLES[statement.keyword]}"
-        if spaced:
-            hint = "write no blanks around '='"
-        elif value is None and word is not found[0]:
+        else:
             hint = comment_hint((word,)) or 'a value with blanks is quoted: key="two words"'
-        context.report(word.mistake(f"expected key=value, found {word.raw[:40]!r}", hint=hint))
+            context.report(_no_pair(word, hint))
+
+
+def _no_pair(word: Word, hint: str) -> Mistake:
+    return word.mistake(f"expected key=value, found {word.raw[:40]!r}", hint=hint)
 
 
 def _variable_name(word: Word, context: Context) -> str:

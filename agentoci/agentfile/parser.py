@@ -126,7 +126,7 @@ class _Reader:
         self._all_names = [named_by(each) for each in statements if each.keyword == "FROM"]
         for statement in statements:
             self._global_context.attempt(self._statement, statement)
-        if not self._stages and not self._stray:
+        if not self._stages and not self._faults:
             raise Mistake(_START, 0, 1, "the file has no FROM", hint=_FROM_HINT)
 
     def _statement(self, statement: Statement) -> None:
