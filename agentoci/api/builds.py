@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agentoci.builder.build import Builder, Built
 from agentoci.builder.options import BuildOptions
-from agentoci.builder.packing import LayerPlan
+from agentoci.builder.packing import Layer, LayerPlan
 from agentoci.builder.profiles import Profile
 from agentoci.builder.report import BuildReport, Step
 from agentoci.spec.mediatypes import Compression
@@ -23,6 +23,7 @@ __all__ = [
     "Builds",
     "Built",
     "Compression",
+    "Layer",
     "LayerPlan",
     "Profile",
     "Step",

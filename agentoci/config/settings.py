@@ -153,3 +153,8 @@ def _epoch(text: str | None) -> int:
             f"SOURCE_DATE_EPOCH={text!r} is not a number of seconds", hint="or leave it unset"
         )
     return int(text)
+
+
+def debugging() -> bool:
+    """Whether AGENTOCI_DEBUG asks for tracebacks."""
+    return bool(os.environ.get("AGENTOCI_DEBUG"))

@@ -1,0 +1,154 @@
+"""agent build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agentoci.cli import output
+from agentoci.cli.params import PAIR, REFERENCE, quiet_option
+from agentoci.spec.reference import Reference
+
+if TYPE_CHECKING:
+    from agentoci.api.builds import Built, LayerPlan, Step
+    from agentoci.api.engine import Engine
+
+
+@click.command("build")
+@click.option(
+    "-t", "--tag", "tags", type=REFERENCE, multiple=True, help="Name of the image; repeatable."
+)
+@click.option(
+    "-f",
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Agentfile or .agentdef (PATH/Agentfile, else the only .agentdef in PATH).",
+)
+@click.option("--build-arg", "build_args", type=PAIR, multiple=True, help="Value of an ARG.")
+@click.option("--no-cache", is_flag=True, help="Read and pack everything anew.")
+@click.option(
+    "--profile",
+    type=click.Choice(["agent", "image"]),
+    default="agent",
+    show_default=True,
+    help="Media types: our own, or those of container images.",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(["zstd", "gzip", "none"]),
+    default="zstd",
+    show_default=True,
+    help="Of layers that get smaller by it.",
+)
+@click.option("--push", is_flag=True, help="Push every tag afterwards.")
+@click.option("--dry-run", is_flag=True, help="Show the layers that would be packed.")
+@click.option(
+    "--iidfile", type=click.Path(path_type=Path, dir_okay=False), help="Write the digest there."
+)
+@quiet_option
+@click.argument("path", type=click.Path(path_type=Path))
+@click.pass_obj
+def build_command(
+    engine: Engine,
+    /,
+    path: Path,
+    tags: tuple[Reference, ...],
+    file: Path | None,
+    build_args: Sequence[tuple[str, str]],
+    profile: str,
+    compression: str,
+    iidfile: Path | None,
+    **switches: bool,
+) -> None:
+    """Build an image from an Agentfile and its context.
+
+    Prints the digest on stdout; the steps go to stderr. A folder that holds only an .agentdef
+    builds too.
+
+    \b
+    Examples:
+      agent build -t coordinator:1.0 .
+      agent build -t coordinator:1.0 -f coordinator.agentdef .
+      agent build -t registry.example.com/team/bot:2.1 --push .
+    """
+    from agentoci.api.builds import BuildOptions, Compression, Profile
+
+    options = BuildOptions(
+        tags=tags,
+        file=file,
+        build_args=_arguments(build_args),
+        use_cache=not switches["no_cache"],
+        profile=Profile(profile),
+        compression=Compression(compression),
+        epoch=engine.settings.epoch,
+    )
+    if switches["dry_run"]:
+        _show_plan(engine.builds.plan(path, options))
+        return
+    report = _Report(quiet=switches["quiet"])
+    built = engine.builds.build(path, options, report=report)
+    report.summary(built)
+    if iidfile is not None:
+        iidfile.write_text(f"{built.root.digest}\n", encoding="ascii")
+    if switches["push"]:
+        _push(engine, tags, quiet=switches["quiet"])
+    output.result(built.root.digest)
+
+
+def _arguments(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    return dict(pairs)
+
+
+def _push(engine: Engine, tags: Sequence[Reference], *, quiet: bool) -> None:
+    from agentoci.cli.registry import pushed
+
+    if not tags:
+        raise click.UsageError("--push needs a name: -t HOST/NAME:TAG")
+    for tag in tags:
+        pushed(engine, str(tag), None, as_image=False, quiet=quiet)
+
+
+class _Report:
+    """Steps as docker's builder prints them."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self._quiet = quiet
+
+    def step(self, step: Step, layers: Sequence[object]) -> None:
+        from agentoci.api.builds import Layer
+
+        if self._quiet:
+            return
+        made = [layer for layer in layers if isinstance(layer, Layer)]
+        mark = "  CACHED" if made and all(layer.cached for layer in made) else ""
+        output.talk(f"[{step.number}/{step.total}] {step.text.strip()}{mark}")
+
+    def warning(self, text: str) -> None:
+        output.warning(text)
+
+    def summary(self, built: Built) -> None:
+        if self._quiet:
+            return
+        output.talk("")
+        output.talk(f"{'LAYER':<11}  {'FILES':>6}  {'SIZE':>8}  {'DIGEST':<12}")
+        for layer in built.layers:
+            title = layer.desc.annotations.get("org.opencontainers.image.title", "")
+            files = str(layer.file_count) if layer.file_count else ""
+            mark = "  CACHED" if layer.cached else ""
+            output.talk(
+                f"{title.partition('-')[0]:<11}  {files:>6}  {output.size(layer.desc.size):>8}  "
+                f"{layer.desc.digest.short}{mark}"
+            )
+        output.talk(f"{built.name} {built.version}")
+
+
+def _show_plan(plans: Sequence[LayerPlan]) -> None:
+    rows = [
+        (str(plan.kind), str(plan.file_count), output.size(plan.size), plan.created_by)
+        for plan in plans
+    ]
+    output.table(("LAYER", "FILES", "SIZE", "MADE BY"), rows)

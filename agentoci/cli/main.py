@@ -1,0 +1,139 @@
+"""The command `agent`: a group whose commands are imported when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import click
+
+from agentoci import __version__
+from agentoci.errors import AgentociError
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+COMMANDS: Final = {
+    "build": ("build", "Build an image from an Agentfile and its context."),
+    "images": ("images", "List the images of the local store."),
+    "inspect": ("images", "Show what an image is, here or at its registry."),
+    "history": ("images", "Show the steps and layers of an image."),
+    "tag": ("images", "Give an image another name."),
+    "rmi": ("images", "Remove images."),
+    "prune": ("collect", "Remove untagged images and what nothing needs."),
+    "gc": ("collect", "Remove blobs that nothing needs."),
+    "save": ("archive", "Save images to an archive."),
+    "load": ("archive", "Load images from an archive."),
+    "checksum": ("integrity", "Print the sha256 of a file or an image."),
+    "verify": ("integrity", "Verify a file or an image by its checksum."),
+    "login": ("registry", "Log in to a registry."),
+    "logout": ("registry", "Forget the credentials of a registry."),
+    "push": ("registry", "Push an image to a registry or a layout."),
+    "pull": ("registry", "Pull an image into the local store."),
+    "create": ("instances", "Create an instance without starting it."),
+    "run": ("instances", "Create an instance of an image and run it."),
+    "ps": ("instances", "List instances."),
+    "logs": ("instances", "Show what an instance said."),
+    "start": ("instances", "Start stopped instances."),
+    "stop": ("instances", "Stop running instances."),
+    "rm": ("instances", "Remove instances."),
+    "completion": ("completion", "Print the shell completion script."),
+}
+"""Name → (module of `agentoci.cli`, help): `agent --help` reads this and imports no command."""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and first lines before it imports them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the table."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command; None for an unknown one."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"agentoci.cli.{COMMANDS[cmd_name][0]}")
+        command = getattr(module, f"{cmd_name}_command")
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table of commands, without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """An unknown command is a usage error with the nearest name."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"no such command: {name!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "--version", prog_name="agent")
+@click.pass_context
+def agent(ctx: click.Context) -> None:
+    """Build, push, pull and run agents as OCI artifacts.
+
+    \b
+    Examples:
+      agent build -t coordinator:1.0 .
+      agent push coordinator:1.0 registry.example.com/team/coordinator:1.0
+      agent run -d --name coord_001 coordinator:1.0
+
+    Exit codes: 0 done, 1 failed, 2 wrong usage or file, 3 difference, 4 registry unreachable,
+    5 denied, 6 not found, 7 conflict, 8 integrity, 130 interrupted.
+    """
+    ctx.obj = ctx.with_resource(_engine())
+
+
+def _engine() -> Engine:
+    from agentoci.api.engine import Engine
+
+    return Engine()
+
+
+def main() -> NoReturn:
+    """Run the command line; every error ends as a message and an exit code."""
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: list[str]) -> int:
+    from agentoci.cli import output
+
+    try:
+        status: Any = agent.main(arguments, prog_name="agent", standalone_mode=False)
+    except AgentociError as exc:
+        output.error(exc.message, exc.hint)
+        return exc.exit_code
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.Abort:
+        output.error("interrupted")
+        return 130
+    except click.ClickException as exc:
+        exc.show()
+        return 2
+    except KeyboardInterrupt:
+        output.error("interrupted")
+        return 130
+    except BrokenPipeError:
+        output.forget_stdout()
+        return 141
+    except Exception as exc:  # noqa: BLE001 (no traceback reaches a user)
+        return output.unexpected(exc)
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,128 @@
+"""What the command line prints: results on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from agentoci.errors import AgentociError
+
+_UNITS: Final = ("B", "kB", "MB", "GB", "TB")
+_AGES: Final = ((86400 * 365, "year"), (86400 * 30, "month"), (86400 * 7, "week"), (86400, "day"))
+_UNSHOWN: Final = "\N{REPLACEMENT CHARACTER}"
+_SHORT_AGES: Final = ((3600, "hour"), (60, "minute"), (1, "second"))
+
+
+def result(text: object) -> None:
+    """A line of result."""
+    print(clean(str(text)))
+
+
+def document(value: object) -> None:
+    """A JSON document, indented."""
+    import json
+
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def talk(text: str) -> None:
+    """A line for the person who watches."""
+    print(clean(text), file=sys.stderr, flush=True)
+
+
+def warning(text: str) -> None:
+    """Something that the user should know."""
+    talk(f"warning: {text}")
+
+
+def error(message: str, hint: str | None = None) -> None:
+    """What went wrong, and how to mend it."""
+    talk(f"error: {message}")
+    if hint:
+        talk(f"hint: {hint}")
+
+
+def unexpected(exc: Exception) -> int:
+    """A fault of ours or of the machine; the traceback is for those who ask for it."""
+    if isinstance(exc, OSError):
+        name = f"{exc.filename}: " if exc.filename else ""
+        error(f"{name}{exc.strerror or exc}")
+        return 1
+    if debugging():
+        import traceback
+
+        traceback.print_exception(exc)
+    error(f"internal error: {type(exc).__name__}: {exc}", "AGENTOCI_DEBUG=1 shows where")
+    return AgentociError.exit_code
+
+
+def debugging() -> bool:
+    """Whether the user asked for tracebacks."""
+    from agentoci.config.settings import debugging
+
+    return debugging()
+
+
+def forget_stdout() -> None:
+    """The reader of our stdout is gone; say nothing more when Python closes it."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Columns as wide as their longest cell, three spaces apart."""
+    lines = [tuple(header), *(tuple(clean(cell) for cell in row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        print("   ".join(cells).rstrip())
+
+
+def size(count: int) -> str:
+    """Bytes for people, in powers of 1000: `34.1 kB`."""
+    value = float(count)
+    for unit in _UNITS[:-1]:
+        if value < 999.5:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} {_UNITS[-1]}"
+
+
+def age(stamp: str, now: datetime) -> str:
+    """How long ago an RFC 3339 time was: `3 minutes ago`."""
+    try:
+        seconds = (now - datetime.fromisoformat(stamp)).total_seconds()
+    except (ValueError, TypeError):
+        return ""
+    return f"{duration(seconds)} ago"
+
+
+def duration(seconds: float) -> str:
+    """A time span in its largest unit."""
+    for length, unit in (*_AGES, *_SHORT_AGES):
+        if seconds >= length:
+            count = int(seconds // length)
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "less than a second"
+
+
+def clean(text: str) -> str:
+    """Without control characters: what images say of themselves must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def log_line(text: str, stream: str, *, end: str) -> None:
+    """What an agent said, on the stream where it said it."""
+    print(text, end=end, file=sys.stderr if stream == "stderr" else sys.stdout, flush=True)
+
+
+def script(text: str) -> None:
+    """A script as it is."""
+    print(text)

@@ -1,0 +1,66 @@
+"""Types and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+
+from agentoci.spec.reference import InvalidReference, Reference
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class ReferenceParam(click.ParamType):  # type: ignore[type-arg]  # generic since 8.4 only
+    """A reference: `[HOST/]NAME[:TAG][@DIGEST]`."""
+
+    name = "reference"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Reference:
+        """Parse it; a bad one is a usage error."""
+        if isinstance(value, Reference):
+            return value
+        try:
+            return Reference.parse(value)
+        except InvalidReference as exc:
+            hint = f" ({exc.hint})" if exc.hint else ""
+            self.fail(exc.message + hint, param, ctx)
+
+
+class PairParam(click.ParamType):  # type: ignore[type-arg]
+    """`KEY=VALUE`."""
+
+    name = "key=value"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split it; one without `=` is a usage error."""
+        if isinstance(value, tuple):
+            return value
+        key, equals, rest = str(value).partition("=")
+        if not equals or not key:
+            self.fail(f"{value!r} is not KEY=VALUE", param, ctx)
+        return key, rest
+
+
+REFERENCE: Final = ReferenceParam()
+PAIR: Final = PairParam()
+
+
+def format_option(function: F) -> F:
+    """`--format table|json`."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="How to print.",
+    )(function)
+
+
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print results only.")
