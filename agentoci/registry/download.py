@@ -15,8 +15,11 @@ from agentoci.registry.transport import Answer, Request
 from agentoci.spec.descriptor import Descriptor
 
 _CONTENT_RANGE: Final = re.compile(r"bytes\s+([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
-_PROGRESS: Final = limits.MIB
+_PROGRESS: Final = 64 * limits.KIB
 """Bytes after which a connection counts as useful, and the count of failures starts anew."""
+
+_CAREFUL: Final = 64 * limits.KIB
+"""Read size once a connection has broken: what one read has gathered is lost when it breaks."""
 
 
 class ContentEncoded(Integrity):
@@ -52,6 +55,7 @@ class Download:
         self._opened_at = offset
         self._skip = 0
         self._failures = 0
+        self._mended = False
         self._answer = self._open()
 
     def read(self, size: int = -1, /) -> bytes:
@@ -79,7 +83,7 @@ class Download:
             if not passed:
                 return b""
             self._skip -= len(passed)
-        return self._answer.read(size)
+        return self._answer.read(min(size, _CAREFUL) if self._mended and size > 0 else size)
 
     def _ended_unannounced(self) -> bool:
         """Whether an early end may be a cut: a body that had a length would have raised."""
@@ -97,10 +101,11 @@ class Download:
             raise RegistryUnreachable(
                 self._endpoint.host,
                 f"{self._what}: the download broke off at byte {self._position} of "
-                f"{self._desc.size} ({trouble.message})",
+                f"{self._desc.size} ({trouble.reason})",
                 hint="run it again; nothing half-done is left",
             ) from trouble
         patience.wait(self._failures)
+        self._mended = True
         self._opened_at = self._position
         self._answer = self._open()
 

@@ -12,8 +12,10 @@ class RegistryUnreachable(Unreachable):
     transient = True
 
     def __init__(self, host: str, reason: str, *, hint: str | None = None) -> None:
-        super().__init__(f"{host}: {reason}", hint=hint)
+        named = reason.startswith(host)
+        super().__init__(reason if named else f"{host}: {reason}", hint=hint)
         self.host = host
+        self.reason = reason
 
 
 class RegistryTimeout(RegistryUnreachable):

@@ -94,20 +94,21 @@ def error_from(
 
     `host` is who answered; `what` names what was asked for, as in `localhost:5000/team/bot:1.0`.
     """
+    who = "the registry" if what.startswith(host) else host
     match problem.status:
         case 401:
             return AuthenticationFailed(
-                f"{what}: {host} wants other credentials ({problem})", hint=f"agent login {host}"
+                f"{what}: {who} wants other credentials ({problem})", hint=f"agent login {host}"
             )
         case 403:
             return AccessDenied(
-                f"{what}: {host} does not allow this ({problem})",
+                f"{what}: {who} does not allow this ({problem})",
                 hint=f"log in as someone who may: agent login {host}",
             )
         case 404 if problem.code == "NAME_UNKNOWN":
-            return RepositoryNotFound(f"{what}: {host} knows no such repository ({problem})")
+            return RepositoryNotFound(f"{what}: {who} knows no such repository ({problem})")
         case 404:
-            return missing(f"{what}: not found on {host} ({problem})")
+            return missing(f"{what}: not found ({problem})")
         case status if status in RETRIED_STATUSES:
             return RegistryFailing(host, f"{what}: still {problem} after all tries")
         case status if 200 <= status < 400:
@@ -117,7 +118,7 @@ def error_from(
                 hint="is the name of the registry right?",
             )
         case _:
-            return rejected(f"{what}: {host} refuses: {problem}", hint=_remedy(problem))
+            return rejected(f"{what}: {who} refuses: {problem}", hint=_remedy(problem))
 
 
 def _remedy(problem: Problem) -> str | None:

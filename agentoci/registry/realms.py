@@ -21,8 +21,8 @@ def resolve_realm(realm: str, registry: Origin, *, secret: bool) -> str:
     Raises UnsafeDestination.
     """
     url = urljoin(f"{registry}/v2/", realm)
-    target = Origin.of(url)
     try:
+        target = Origin.of(url)
         check_realm_step(registry, target)
         if secret and target.host != registry.host:
             _check_stranger(registry, target)

@@ -97,6 +97,11 @@ class FakeRegistry:
         self._server.hang_up()
         self._server.server_close()
 
+    @property
+    def connections(self) -> int:
+        """How many connections were made."""
+        return self._server.connections
+
     def on(self, method: str, pattern: str, *faults: Fault, times: int = 1) -> None:
         """Spoil the next requests whose path and query match `pattern`, one fault each."""
         self._faults.append((method, re.compile(pattern), list(faults) * times))
@@ -294,9 +299,11 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         self.answer = answer
         self.open: set[socket.socket] = set()
+        self.connections = 0
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self.open.add(request)
+        self.connections += 1
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:

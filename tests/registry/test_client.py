@@ -1,0 +1,91 @@
+"""From references to registries, and checking a login."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from agentoci.registry.credentials import Credential
+from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, RegistryUnreachable
+from agentoci.spec.reference import InvalidReference, Reference
+from tests.registry.conftest import MakeClient
+from tests.registry.fake import Basic, FakeRegistry, Tokens
+from tests.registry.faults import answers
+
+
+@pytest.mark.parametrize(
+    ("text", "origin", "name"),
+    [
+        ("docker.io/redis:7", "https://registry-1.docker.io", "library/redis"),
+        ("docker.io/team/bot", "https://registry-1.docker.io", "team/bot"),
+        ("index.docker.io/redis", "https://registry-1.docker.io", "library/redis"),
+        ("ghcr.io/team/bot", "https://ghcr.io", "team/bot"),
+        ("ghcr.io:443/team/bot", "https://ghcr.io", "team/bot"),
+        ("localhost:5000/bot", "http://localhost:5000", "bot"),
+        ("127.0.0.1:5000/bot", "http://127.0.0.1:5000", "bot"),
+        ("[::1]:5000/bot", "http://[::1]:5000", "bot"),
+        ("x.localhost/bot", "http://x.localhost", "bot"),
+        ("10.0.0.1:5000/bot", "https://10.0.0.1:5000", "bot"),
+        ("lan.example:5000/bot", "http://lan.example:5000", "bot"),
+        ("plain.example/bot", "http://plain.example", "bot"),
+        ("localhost:5443/bot", "https://localhost:5443", "bot"),
+    ],
+)
+def test_where_a_reference_leads(
+    make_client: MakeClient, text: str, origin: str, name: str
+) -> None:
+    client = make_client(
+        insecure_hosts=frozenset({"lan.example:5000", "plain.example"}),
+        secure_hosts=frozenset({"localhost:5443"}),
+    )
+    repository = client.repository(Reference.parse(text))
+    assert (str(repository.origin), repository.name) == (origin, name)
+
+
+def test_short_name_has_no_registry(make_client: MakeClient) -> None:
+    with pytest.raises(InvalidReference, match="names no registry"):
+        make_client().repository(Reference.parse("bot:1.0"))
+
+
+@pytest.mark.parametrize("auth", [Basic(), Tokens()])
+def test_right_password_logs_in(make_client: MakeClient, auth: Basic | Tokens) -> None:
+    with FakeRegistry(auth=auth) as fake:
+        make_client().check_login(fake.host, "ada", "secret")
+
+
+@pytest.mark.parametrize("auth", [Basic(), Tokens()])
+def test_wrong_password_does_not(make_client: MakeClient, auth: Basic | Tokens) -> None:
+    with FakeRegistry(auth=auth) as fake:
+        with pytest.raises(AuthenticationFailed, match=f"login at {fake.host} failed") as caught:
+            make_client().check_login(fake.host, "ada", "hunter2")
+        assert "hunter2" not in str(caught.value)
+        assert caught.value.exit_code == 5
+
+
+def test_login_at_something_else_is_an_error(make_client: MakeClient) -> None:
+    with FakeRegistry() as fake:
+        fake.on("GET", "/v2/", answers(404, "<html>shop</html>"))
+        with pytest.raises(RegistryFailing, match="which a registry does not"):
+            make_client().check_login(fake.host, "ada", "secret")
+
+
+def test_login_at_nobody_is_unreachable(make_client: MakeClient) -> None:
+    with FakeRegistry() as gone:
+        pass
+    with pytest.raises(RegistryUnreachable):
+        make_client().check_login(gone.host, "ada", "secret")
+
+
+def test_secrets_are_not_in_the_representation() -> None:
+    credential = Credential("ada", "secret", "identity", "token")
+    assert not any(word in repr(credential) for word in ("ada", "secret", "identity", "token="))
+
+
+def test_credentials_are_known_without_loading_requests() -> None:
+    code = (
+        "import sys, agentoci.registry, agentoci.registry.dockerconfig;"
+        "sys.exit('requests' in sys.modules or 'urllib3' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
