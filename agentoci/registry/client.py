@@ -20,7 +20,7 @@ from agentoci.registry.credentials import (
     canonical_host,
 )
 from agentoci.registry.endpoint import Endpoint
-from agentoci.registry.errors import AuthenticationFailed, RegistryFailing
+from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, UnsafeDestination
 from agentoci.registry.origin import Origin, Reach
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.repository import Repository
@@ -87,7 +87,7 @@ class RegistryClient:
 
         Raises AuthenticationFailed, RegistryUnreachable. A registry that asks for none takes any.
         """
-        host = canonical_host(host)
+        host = _registry(host)
         given = OneCredential(host, Credential(username, password))
         endpoint = self._connect(host, given)
         try:
@@ -146,10 +146,24 @@ class RegistryClient:
 
     def _origin(self, host: str) -> Origin:
         api = _HUB_API if host == DOCKER_HUB else host
-        secure = Origin.of(f"https://{api}")
+        try:
+            secure = Origin.of(f"https://{api}")
+        except UnsafeDestination as exc:
+            raise InvalidReference(f"{host!r} is not a registry's address") from exc
         names = {host, secure.host}
         if names & self._options.insecure_hosts:
             return Origin.of(f"http://{api}")
         if secure.reach is Reach.LOOPBACK and not names & self._options.secure_hosts:
             return Origin.of(f"http://{api}")
         return secure
+
+
+def _registry(text: str) -> str:
+    """The registry that a user means by `HOST[:PORT]`; one that references can name."""
+    host = canonical_host(text)
+    try:
+        if Reference.parse(f"{host}/x").registry == host:
+            return host
+    except InvalidReference:
+        pass
+    raise InvalidReference(f"{text!r} is not a registry", hint="write HOST or HOST:PORT")

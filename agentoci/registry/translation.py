@@ -6,6 +6,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import Final
 
 import requests.exceptions
 import urllib3.exceptions
@@ -15,6 +16,11 @@ from agentoci.registry.errors import (
     RegistryUnreachable,
     UntrustedCertificate,
 )
+
+_NOT_TLS: Final = frozenset({"wrong version number", "record layer failure", "http request"})
+_PLAIN: Final = "if it speaks plain http only, list it in insecure_registries of the config file"
+_AUTHORITY: Final = "trust an authority of your own by ca_file in the config file"
+_REACHABLE: Final = "is the name right, and can this machine reach it?"
 
 
 @contextlib.contextmanager
@@ -26,19 +32,17 @@ def translated(host: str) -> Iterator[None]:
     try:
         yield
     except (requests.exceptions.SSLError, urllib3.exceptions.SSLError) as exc:
-        raise UntrustedCertificate(
-            host,
-            f"no trusted TLS connection: {_reason(exc)}",
-            hint="for a certificate authority of your own, give its certificate by --ca-file",
-        ) from exc
+        reason = _reason(exc)
+        hint = _PLAIN if reason in _NOT_TLS else _AUTHORITY
+        raise UntrustedCertificate(host, f"no trusted TLS connection: {reason}", hint=hint) from exc
     except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError) as exc:
-        raise RegistryTimeout(host, "no answer in time") from exc
+        raise RegistryTimeout(host, "no answer in time", hint=_REACHABLE) from exc
     except requests.exceptions.ProxyError as exc:
         raise RegistryUnreachable(
             host, f"the proxy does not let us through: {_reason(exc)}", hint="see HTTPS_PROXY"
         ) from exc
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
-        raise RegistryUnreachable(host, _reason(exc)) from exc
+        raise RegistryUnreachable(host, _reason(exc), hint=_REACHABLE) from exc
 
 
 def _reason(exc: BaseException) -> str:
@@ -52,10 +56,12 @@ def _reason(exc: BaseException) -> str:
             case ssl.SSLCertVerificationError():
                 return step.verify_message
             case ssl.SSLError():
-                return step.reason or "handshake failed"
+                return (step.reason or "handshake failed").replace("_", " ").lower()
             case socket.gaierror():
                 return "the name does not resolve"
             case OSError(strerror=str() as words):
+                found = words.lower()
+            case OSError(args=(str() as words,)) if words.startswith("Tunnel connection failed"):
                 found = words.lower()
             case _:
                 pass

@@ -71,6 +71,12 @@ def test_login_at_something_else_is_an_error(make_client: MakeClient) -> None:
             make_client().check_login(fake.host, "ada", "secret")
 
 
+@pytest.mark.parametrize("host", ["ghcr.io/team", "plain", "a b.io", "", "x.io:99999", "me@x.io"])
+def test_login_at_what_is_no_registry_is_refused(make_client: MakeClient, host: str) -> None:
+    with pytest.raises(InvalidReference):
+        make_client().check_login(host, "ada", "secret")
+
+
 def test_login_at_nobody_is_unreachable(make_client: MakeClient) -> None:
     with FakeRegistry() as gone:
         pass

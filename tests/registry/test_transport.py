@@ -77,7 +77,7 @@ def test_unknown_authority_is_refused_at_once(
     repository = open_repository(secure, secure_hosts=frozenset({secure.host}))
     with pytest.raises(UntrustedCertificate) as caught:
         fetch_bytes(repository, BLOB)
-    assert "--ca-file" in (caught.value.hint or "")
+    assert "ca_file" in (caught.value.hint or "")
     assert not secure.seen
     assert not clock.sleeps
 
@@ -131,8 +131,9 @@ def test_credentials_are_not_sent_over_http_after_https_failed(
 ) -> None:
     with FakeRegistry(auth=Basic()) as plain:
         repository = open_repository(plain, secure_hosts=frozenset({plain.host}))
-        with pytest.raises(RegistryUnreachable):
+        with pytest.raises(RegistryUnreachable) as caught:
             fetch_bytes(repository, BLOB)
+        assert "plain http" in (caught.value.hint or "")
         assert not plain.seen
 
 
@@ -161,6 +162,13 @@ def test_proxy_that_is_given_is_used(fake: FakeRegistry) -> None:
     transport.close()
     assert fake.seen[0].target == "http://registry.example/v2/"
     assert fake.seen[0].headers["user-agent"] == "test"
+
+
+def test_proxy_that_refuses_is_named(fake: FakeRegistry) -> None:
+    transport = Transport(user_agent="test", timeouts=Timeouts(), proxies=Proxies(https=fake.url))
+    with pytest.raises(RegistryUnreachable, match=r"not let us through: tunnel.* 501"):
+        transport.send(Request("GET", "https://registry.example/v2/"))
+    transport.close()
 
 
 def test_connection_is_used_again(fake: FakeRegistry, open_repository: Open) -> None:
