@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentoci.builder.build import Builder, Built
-from agentoci.builder.options import BuildOptions
-from agentoci.builder.packing import Layer, LayerPlan
-from agentoci.builder.profiles import Profile
-from agentoci.builder.report import BuildReport, Step
+from agentoci.builder.options import BuildOptions, Profile
+from agentoci.builder.replay import Records
+from agentoci.builder.report import BuildReport, Built, Layer, NoReport, Step
 from agentoci.spec.mediatypes import Compression
 from agentoci.spec.reference import Reference
-from agentoci.store.images import Image, read_image
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
+    from agentoci.builder.build import Builder
+    from agentoci.builder.packing import LayerPlan
+    from agentoci.store.images import Image
 
 __all__ = [
     "BuildOptions",
@@ -43,6 +43,12 @@ class Builds:
 
         Raises SourceFaults with every fault found, each with line and caret.
         """
+        engine = self._engine
+        if options.use_cache:
+            records = Records(engine.writable_store, engine.settings.cache, engine.clock)
+            built = records.replay(context, options, report or NoReport())
+            if built is not None:
+                return built
         return self._builder().build(context, options, report=report)
 
     def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
@@ -50,11 +56,15 @@ class Builds:
         return self._builder().plan(context, options)
 
     def _builder(self) -> Builder:
+        from agentoci.builder.build import Builder
+
         engine = self._engine
         return Builder(
             engine.writable_store, engine.settings.cache, lookup=self._image, clock=engine.clock
         )
 
     def _image(self, reference: Reference) -> Image:
+        from agentoci.store.images import read_image
+
         desc = self._engine.transfers.ensure(str(reference))
         return read_image(self._engine.store, desc, what=str(reference))

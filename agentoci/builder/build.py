@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.document import manifest_annotations, name_and_version, own_key
 from agentoci.builder.memo import Memo
-from agentoci.builder.options import BuildOptions, ImageLookup
-from agentoci.builder.packing import Layer, LayerPlan, Packer
-from agentoci.builder.profiles import Profile, store_agent, store_as_image
-from agentoci.builder.report import BuildReport, NoReport
+from agentoci.builder.options import BuildOptions, ImageLookup, Profile
+from agentoci.builder.packing import LayerPlan, Packer
+from agentoci.builder.profiles import store_agent, store_as_image
+from agentoci.builder.replay import Recorder, Records, Trace, tag_all
+from agentoci.builder.report import BuildReport, Built, NoReport
 from agentoci.builder.sources import read_agentfile
 from agentoci.builder.stages import StageResult
 from agentoci.builder.statcache import StatCache
@@ -29,16 +29,6 @@ from agentoci.store.layout import LayoutStore
 
 class TooManyLayers(Invalid):
     """More layers than image tools can stack."""
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What a build made: the image, its layers, and where the definition stands."""
-
-    root: Descriptor
-    layers: tuple[Layer, ...]
-    name: str
-    version: str
 
 
 class Builder:
@@ -59,29 +49,33 @@ class Builder:
 
         Raises SourceFaults with every fault of the Agentfile, and the errors of what it needs.
         """
-        work = self._prepare(context, options, report or NoReport())
+        trace = Trace()
+        recorder = Recorder(report or NoReport())
+        work = self._prepare(context, options, recorder, trace)
         with self._store.using():
             final = work.stage_results()[-1]
             root = store_stage(self._store, final, options)
             work.stats.save()
-            for tag in options.tags:
-                self._store.tag(root, tag.tagged)
-            if not options.tags:
-                self._store.tag(root, str(root.digest))
-        made = final.layers[len(final.base.layers) :]
+            tag_all(self._store, root, options)
         name, version = name_and_version(final.compiled)
-        return Built(root, final.base.layers + made, name, version)
+        built = Built(root, final.layers, name, version)
+        Records(self._store, self._cache, self._clock).keep(
+            context, options, trace, recorder, built
+        )
+        return built
 
     def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
         """What a build would pack, for `--dry-run`; nothing is written."""
-        work = self._prepare(context, options, NoReport())
+        work = self._prepare(context, options, NoReport(), Trace())
         return work.plans()
 
-    def _prepare(self, context: Path, options: BuildOptions, report: BuildReport) -> Work:
-        opened = Context.open(context)
+    def _prepare(
+        self, context: Path, options: BuildOptions, report: BuildReport, trace: Trace
+    ) -> Work:
+        opened = Context.open(context, trace=trace)
         stats = StatCache.load(self._cache, context, clock=self._clock)
         memo = Memo(self._cache / "memo", enabled=options.use_cache)
-        agentfile = read_agentfile(opened, options, memo, report)
+        agentfile = read_agentfile(opened, options, memo, report, trace)
         packer = Packer(
             self._store,
             self._cache,
@@ -92,7 +86,16 @@ class Builder:
             learn=lambda copied, sha256: _learn(stats, copied, sha256),
         )
         return Work(
-            agentfile, opened, options, report, packer, stats, memo, self._lookup, self._cache
+            agentfile,
+            opened,
+            options,
+            report,
+            packer,
+            stats,
+            memo,
+            self._lookup,
+            self._cache,
+            trace,
         )
 
 

@@ -6,6 +6,7 @@ import copy
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from agentoci._internal import files, limits
@@ -168,7 +169,7 @@ class Compiler:
             found = None
         if found is None or not found.is_regular:
             refuse(f"{path!r} is not in the context", None)
-        content = files.read_at_most(self.context.locate(path), limit)
+        content = files.read_at_most(Path(self.context.locate(path)), limit)
         if len(content) > limit:
             refuse(f"{path}: larger than {limit} bytes", None)
         return content

@@ -7,10 +7,13 @@ import posixpath
 import re
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from agentoci.builder.ignore import NAME as IGNORE_FILE
 from agentoci.builder.ignore import Ignored, read_rules
+from agentoci.builder.replay import Trace
+from agentoci.builder.scan import scan
 from agentoci.errors import Invalid, NotFound
 
 
@@ -26,8 +29,7 @@ class ContextMissing(NotFound):
     """The context is not a folder that can be read."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContextFile:
+class ContextFile(NamedTuple):
     """A file, link or folder of the context, as `lstat` saw it.
 
     `path` is relative to the context; the four numbers tell an unchanged file without reading it.
@@ -59,32 +61,38 @@ class ContextFile:
 class Context:
     """A folder to copy from; listings are read once and kept."""
 
-    def __init__(self, root: Path, *, ignored: Ignored) -> None:
+    def __init__(self, root: Path, *, ignored: Ignored, trace: Trace | None = None) -> None:
         self.root = root
+        self._base = str(root)
         self._ignored = ignored
+        self._trace = trace
         self._listings: dict[str, list[ContextFile]] = {}
 
     @classmethod
-    def open(cls, root: Path) -> Context:
-        """A user's folder with its `.agentignore`; raises ContextMissing."""
+    def open(cls, root: Path, *, trace: Trace) -> Context:
+        """A user's folder with its `.agentignore`; raises ContextMissing.
+
+        The trace is told what is read.
+        """
         if not root.is_dir():
             raise ContextMissing(f"{root}: no such folder", hint="name the folder to build from")
-        return cls(root, ignored=read_rules(root))
+        trace.text(root / IGNORE_FILE)
+        return cls(root, ignored=read_rules(root), trace=trace)
 
     @classmethod
     def whole(cls, root: Path) -> Context:
         """A folder of our own making, nothing left out."""
         return cls(root, ignored=lambda _name, _is_folder: False)
 
-    def locate(self, path: str) -> Path:
+    def locate(self, path: str) -> str:
         """Where a file of the context is on disk."""
-        return self.root / path
+        return f"{self._base}/{path}"
 
     def lookup(self, path: str) -> ContextFile | None:
         """The file, link or folder at this path, or None; raises OutsideContext."""
         clean = normalise(path)
         if clean == "":
-            return _describe("", self.root.stat())
+            return ContextFile("", 0, self.root.stat().st_mode, 0, 0, 0)
         parent, _, name = clean.rpartition("/")
         if parent:
             found = self.lookup(parent)
@@ -121,17 +129,20 @@ class Context:
         """The entries of one folder by name, without what is ignored."""
         known = self._listings.get(folder)
         if known is None:
-            known = self._listings[folder] = sorted(self._scan(folder), key=lambda f: f.path)
+            known = self._listings[folder] = self._scan(folder)
         return known
 
-    def _scan(self, folder: str) -> Iterator[ContextFile]:
+    def _scan(self, folder: str) -> list[ContextFile]:
         prefix = folder + "/" if folder else ""
+        entries = scan(self.locate(folder))
+        if self._trace is not None:
+            self._trace.folder(folder, entries)
         ignored = self._ignored
-        with os.scandir(self.root / folder) as found:
-            for entry in found:
-                path = prefix + entry.name
-                if not ignored(path, entry.is_dir(follow_symlinks=False)):
-                    yield _describe(path, entry.stat(follow_symlinks=False))
+        return [
+            ContextFile(prefix + name, size, mode, mtime_ns, ctime_ns, inode)
+            for name, mode, size, mtime_ns, ctime_ns, inode in entries
+            if not ignored(prefix + name, stat.S_ISDIR(mode))
+        ]
 
     def _match(self, parts: list[str], folder: str) -> Iterator[ContextFile]:
         first, *rest = parts
@@ -183,17 +194,6 @@ def normalise(path: str) -> str:
             f"{path!r} leads out of the context", hint="copy from inside the folder that is built"
         )
     return "" if clean == "." else clean
-
-
-def _describe(path: str, status: os.stat_result) -> ContextFile:
-    return ContextFile(
-        path,
-        status.st_size,
-        status.st_mode,
-        status.st_mtime_ns,
-        status.st_ctime_ns,
-        status.st_ino,
-    )
 
 
 def _part_expression(part: str) -> re.Pattern[str]:

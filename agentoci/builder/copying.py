@@ -6,8 +6,8 @@ import hashlib
 import posixpath
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from agentoci.agentfile.nodes import Copy
 from agentoci.builder.context import Context, ContextFile, OutsideContext
@@ -33,8 +33,7 @@ class NameCollision(Invalid):
     """Two names that are one on file systems which fold case or Unicode forms."""
 
 
-@dataclass(frozen=True, slots=True)
-class CopiedFile:
+class CopiedFile(NamedTuple):
     """An entry to be packed, and the context's file that it comes from (None for a heredoc)."""
 
     entry: TarEntry
@@ -96,7 +95,8 @@ def generated(path: str, content: bytes, *, chmod: int | None = None) -> CopiedF
 def _check_name(path: str) -> None:
     if fault := fault_of(path):
         raise BadDestination(f"{path!r} cannot be in an image: {fault}", hint="rename it")
-    image_path("/" + path)
+    if path in RESERVED:
+        raise BadDestination(f"{path!r} is written by the builder itself", hint="rename it")
 
 
 def _add(
@@ -133,7 +133,7 @@ def _copied(file: ContextFile, path: str, chmod: int | None, context: Context) -
 
 
 def _read_link(file: ContextFile, context: Context) -> str:
-    target = str(context.locate(file.path).readlink())
+    target = str(Path(context.locate(file.path)).readlink())
     if target.startswith("/"):
         raise OutsideContext(
             f"{file.path!r} is a link to the absolute path {target!r}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentoci.builder.compiling import UNVERSIONED, Compiled
-from agentoci.builder.packing import FORMAT
+from agentoci.builder.options import FORMAT
 from agentoci.builder.stages import StageResult
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json

@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
-from agentoci.builder.profiles import Profile
 from agentoci.spec.mediatypes import Compression
 from agentoci.spec.reference import Reference
-from agentoci.store.images import Image
+
+if TYPE_CHECKING:
+    from agentoci.store.images import Image
+
+
+FORMAT: Final = 1
+"""The version of everything that decides an image's bytes."""
+
+
+class Profile(StrEnum):
+    """How an agent image presents itself to registries and tools."""
+
+    AGENT = "agent"
+    IMAGE = "image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,5 +43,5 @@ class BuildOptions:
     epoch: int = 0
 
 
-ImageLookup = Callable[[Reference], Image]
+ImageLookup = Callable[[Reference], "Image"]
 """The image of a FROM or COPY --from: from the store, or pulled; raises NotFound and others."""

@@ -12,6 +12,8 @@ from typing import Final
 
 from agentoci._internal import files, limits
 from agentoci.builder.copying import CopiedFile
+from agentoci.builder.options import FORMAT
+from agentoci.builder.report import Layer
 from agentoci.layers.compress import format_id
 from agentoci.layers.pack import pack
 from agentoci.spec import annotations as keys
@@ -20,9 +22,6 @@ from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import canonical
 from agentoci.spec.mediatypes import Compression, LayerKind, LayerType
 from agentoci.store.layout import LayoutStore
-
-FORMAT: Final = 1
-"""The version of everything that decides a layer's bytes."""
 
 _WORKERS: Final = 2
 """Packing and hashing fill two cores; a third thread gained nothing."""
@@ -45,17 +44,6 @@ class LayerPlan:
     def file_count(self) -> int:
         """Files and links, folders not counted."""
         return sum(1 for copied in self.files if not copied.entry.is_folder)
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """A layer that is in the store."""
-
-    desc: Descriptor
-    diff_id: Digest
-    created_by: str
-    file_count: int = 0
-    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from enum import StrEnum
 from typing import Final
 
 from agentoci._internal import limits
@@ -20,13 +19,6 @@ from agentoci.store.images import Image, layer_type
 from agentoci.store.layout import LayoutStore
 
 PLATFORMS: Final = (Platform("linux", "amd64"), Platform("linux", "arm64"))
-
-
-class Profile(StrEnum):
-    """How an agent image presents itself to registries and tools."""
-
-    AGENT = "agent"
-    IMAGE = "image"
 
 
 def store_agent(

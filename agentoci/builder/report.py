@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agentoci.builder.packing import Layer
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer that is in the store."""
+
+    desc: Descriptor
+    diff_id: Digest
+    created_by: str
+    file_count: int = 0
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +28,16 @@ class Step:
     number: int
     total: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build made: the image, its layers, and the definition's name and version."""
+
+    root: Descriptor
+    layers: tuple[Layer, ...]
+    name: str
+    version: str
 
 
 class BuildReport(Protocol):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agentoci.agentfile.nodes import Require
-from agentoci.errors import AgentociError
-from agentoci.spec.reference import Reference
+from agentoci.builder.replay import Trace, tags_of
 from agentoci.store.layout import LayoutStore
 
 
-def unsatisfied(store: LayoutStore, required: Iterable[Require]) -> list[Require]:
+def unsatisfied(store: LayoutStore, required: Iterable[Require], *, trace: Trace) -> list[Require]:
     """The requirements for which the store has no image of that name and version.
 
     A version matches the tag of the same text, or a longer one (`1.0` matches `1.0.3`); a range
@@ -19,26 +18,14 @@ def unsatisfied(store: LayoutStore, required: Iterable[Require]) -> list[Require
     wanted = list(required)
     if not wanted:
         return []
-    tags = _tags_by_name(store)
-    return [r for r in wanted if not _matches(r, tags.get(r.name, set()))]
+    names = [entry.name for entry in store.index.read() if entry.name is not None]
+    for require in wanted:
+        trace.tags[require.name] = tags_of(names, require.name)
+    return [r for r in wanted if not _matches(r, trace.tags[r.name])]
 
 
-def _matches(require: Require, tags: set[str]) -> bool:
+def _matches(require: Require, tags: Sequence[str]) -> bool:
     version = require.version
     if version == "*" or not version[0].isdigit() or "," in version:
         return bool(tags)
     return any(tag == version or tag.startswith(version + ".") for tag in tags)
-
-
-def _tags_by_name(store: LayoutStore) -> dict[str, set[str]]:
-    tags: dict[str, set[str]] = {}
-    for entry in store.index.read():
-        if entry.name is None:
-            continue
-        try:
-            reference = Reference.parse(entry.name)
-        except AgentociError:
-            continue
-        for name in {reference.name, reference.repository.rpartition("/")[2]}:
-            tags.setdefault(name, set()).add(reference.tag or "latest")
-    return tags

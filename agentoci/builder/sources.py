@@ -9,18 +9,21 @@ from agentoci.agentfile import Agentfile, parse
 from agentoci.builder.context import Context
 from agentoci.builder.loose import agentfile_for
 from agentoci.builder.memo import Memo
-from agentoci.builder.options import BuildOptions
-from agentoci.builder.packing import FORMAT
+from agentoci.builder.options import FORMAT, BuildOptions
+from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport
 from agentoci.errors import Invalid
 from agentoci.spec.jsonio import Json
 
 
 def read_agentfile(
-    context: Context, options: BuildOptions, memo: Memo, report: BuildReport
+    context: Context, options: BuildOptions, memo: Memo, report: BuildReport, trace: Trace
 ) -> Agentfile:
     """The parsed Agentfile of the options, or of the context; raises AgentfileMissing."""
+    if options.file is None:
+        trace.text(context.root / "Agentfile")
     path = options.file or find_agentfile(context.root)
+    trace.text(path)
     if path.suffix == ".agentdef":
         return agentfile_for(context, path, options, warn=report.warning)
     try:

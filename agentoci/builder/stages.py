@@ -20,8 +20,8 @@ from agentoci.agentfile.nodes import (
 from agentoci.builder.compiling import Compiled
 from agentoci.builder.context import Context, OutsideContext, SourceMissing
 from agentoci.builder.copying import CopiedFile, check_collisions, generated, kind_of, plan_copy
-from agentoci.builder.packing import Layer, LayerPlan, PackedPlan, Packer
-from agentoci.builder.report import BuildReport, Step
+from agentoci.builder.packing import LayerPlan, PackedPlan, Packer
+from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.errors import Fault, Invalid, SourceFaults
 from agentoci.layers.inventory import FileEntry, Inventory
 from agentoci.layers.split import split

@@ -10,11 +10,8 @@ from typing import Final
 from agentoci._internal import files, limits
 from agentoci._internal.clock import Clock
 from agentoci.builder.context import ContextFile
+from agentoci.builder.replay import RACY_NS
 from agentoci.spec.digest import Digest
-
-_RACY_NS: Final = 50_000_000
-"""A file changed this shortly before it was read could change again within one tick of the file
-system's clock, unseen; it is read again next time (git's "racy" entries)."""
 
 _LIMIT: Final = 256 * limits.MIB
 
@@ -58,7 +55,7 @@ class StatCache:
     def learn(self, file: ContextFile, sha256: str) -> None:
         """Remember a digest, unless the file is so young that it could change unseen."""
         newest = max(file.mtime_ns, file.ctime_ns)
-        if newest + _RACY_NS > self.clock.now().timestamp() * 1e9:
+        if newest + RACY_NS > self.clock.now().timestamp() * 1e9:
             return
         self._known[file.path] = [
             file.size, file.mtime_ns, file.ctime_ns, file.inode, sha256,

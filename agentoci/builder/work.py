@@ -14,10 +14,11 @@ from agentoci.builder.compiling import UNVERSIONED, Compiled, Compiler
 from agentoci.builder.context import Context
 from agentoci.builder.document import name_and_version, own_key
 from agentoci.builder.memo import Memo
-from agentoci.builder.options import BuildOptions, ImageLookup
-from agentoci.builder.packing import FORMAT, Layer, LayerPlan, Packer
+from agentoci.builder.options import FORMAT, BuildOptions, ImageLookup
+from agentoci.builder.packing import LayerPlan, Packer
 from agentoci.builder.profiles import as_agent_layer, store_agent
-from agentoci.builder.report import BuildReport, Step
+from agentoci.builder.replay import Trace
+from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.builder.requirements import unsatisfied
 from agentoci.builder.stages import StageBase, StageBuilder, StageResult
 from agentoci.builder.statcache import StatCache
@@ -53,6 +54,7 @@ class Work:
     memo: Memo
     lookup: ImageLookup
     cache: Path
+    trace: Trace
     results: dict[int, StageResult] = field(default_factory=dict)
     unpacked: dict[str, Context] = field(default_factory=dict)
 
@@ -84,7 +86,7 @@ class Work:
 
     def _warnings(self, stage: Stage, compiled: Compiled) -> Iterator[str]:
         yield from compiled.warnings
-        for require in unsatisfied(self.packer.store, compiled.requirements):
+        for require in unsatisfied(self.packer.store, compiled.requirements, trace=self.trace):
             yield (
                 f"{self.agentfile.file}:{require.place.line}: nothing here satisfies "
                 f"{require.name} {require.version}"
@@ -101,9 +103,17 @@ class Work:
             return self.results[earlier.index].as_base()
         reference = Reference.parse(stage.base.reference)
         try:
-            return _image_as_base(self.packer.store, self.lookup(reference), reference)
+            image = self._lookup(reference)
+            return _image_as_base(self.packer.store, image, reference)
         except AgentociError as exc:
             raise self._at(stage, exc) from exc
+
+    def _lookup(self, reference: Reference) -> Image:
+        image = self.lookup(reference)
+        entry = self.packer.store.find(reference.tagged)
+        self.trace.images[reference.tagged] = str(image.root.digest)
+        self.trace.replayable &= entry is not None and entry.digest == image.root.digest
+        return image
 
     def _at(self, stage: Stage, error: AgentociError) -> AgentociError:
         """The same error, with the place of the FROM before its message."""
@@ -154,7 +164,7 @@ class Work:
             )
             root = store_agent(store, config, tuple(x.desc for x in result.layers), {})
             return self._unpack(read_image(store, root, what=f"stage {instruction.from_}"))
-        return self._unpack(self.lookup(Reference.parse(instruction.from_)))
+        return self._unpack(self._lookup(Reference.parse(instruction.from_)))
 
     def _unpack(self, image: Image) -> Context:
         """The content of an image as a context, unpacked once and kept in the cache."""
@@ -218,5 +228,5 @@ def _content_digest(context: Context, path: str) -> str:
     found = context.lookup(path)
     if found is None or not found.is_regular:
         return "none"
-    content = files.read_at_most(context.locate(path), limits.MAX_DEFINITION_BYTES)
+    content = files.read_at_most(Path(context.locate(path)), limits.MAX_DEFINITION_BYTES)
     return str(Digest.of(content))

@@ -42,6 +42,17 @@ class InstanceExists(Conflict):
     """The name is taken."""
 
 
+class CannotCreate(Denied):
+    """The folder of the instances cannot be written to."""
+
+    def __init__(self, root: Path, cause: OSError) -> None:
+        reason = (cause.strerror or str(cause)).lower()
+        super().__init__(
+            f"{root}: cannot make an instance here: {reason}",
+            hint="let AGENTOCI_HOME name a folder that you may write to",
+        )
+
+
 class AmbiguousPrefix(Conflict):
     """Several instances have a uuid that begins so."""
 
@@ -152,8 +163,8 @@ class Instances:
             self._sweep()
             temporary = self._root / f"{_NEW}{os.getpid()}-{os.urandom(4).hex()}"
             temporary.mkdir()
-        except PermissionError as exc:
-            raise Denied(f"{self._root}: cannot make an instance here: {exc.strerror}") from exc
+        except OSError as exc:
+            raise CannotCreate(self._root, exc) from exc
         try:
             yield temporary
         except BaseException:

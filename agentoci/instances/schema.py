@@ -7,7 +7,7 @@ import json
 from agentoci.instances.document import AgentInstance
 
 
-def render() -> str:
+def render_schema() -> str:
     """The schema's text, as it stands in `schemas/agentinst.schema.json`."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -11,7 +11,6 @@ import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Final, Protocol
 
 from agentoci._internal import limits
@@ -121,7 +120,7 @@ def read_whole(entry: TarEntry) -> bytes:
     return content
 
 
-def open_source(path: Path) -> int:
+def open_source(path: str) -> int:
     """Open a file of the context for reading; a symbolic link or a device is refused."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -131,7 +130,7 @@ def open_source(path: Path) -> int:
 
 
 def _pack_huge(
-    entry: TarEntry, source: Path, sink: BlobSink, compression: Compression, epoch: int
+    entry: TarEntry, source: str, sink: BlobSink, compression: Compression, epoch: int
 ) -> Packed:
     head = b"".join(tar.header(each, epoch=epoch) for each in with_folders([entry]))
     tail = tar.padding(entry.size) + tar.end()

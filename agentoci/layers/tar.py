@@ -6,9 +6,7 @@ than the standard library's writer, which matters for thousands of small files.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 BLOCK: Final = 512
 _USTAR_MAX_SIZE: Final = 8**11 - 1
@@ -20,8 +18,7 @@ FOLDER: Final = b"5"
 _PAX: Final = b"x"
 
 
-@dataclass(frozen=True, slots=True)
-class TarEntry:
+class TarEntry(NamedTuple):
     """One file, link or folder of a layer.
 
     `path` is relative to the image's root, with `/` between parts and none at the ends. The content
@@ -32,7 +29,7 @@ class TarEntry:
     path: str
     mode: int = 0o644
     size: int = 0
-    source: Path | None = None
+    source: str | None = None
     content: bytes | None = None
     link: str | None = None
     is_folder: bool = False
