@@ -25,6 +25,7 @@ def read_agentfile(
     path = options.file or find_agentfile(context.root)
     trace.text(path)
     if path.suffix == ".agentdef":
+        context.listing("")  # another .agentdef beside it would change what is built
         return agentfile_for(context, path, options, warn=report.warning)
     try:
         raw = files.read_at_most(path, limits.MAX_AGENTFILE_BYTES)
