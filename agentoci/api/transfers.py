@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from agentoci.api.locations import LayoutLocation, Location, local_name, parse_location
+from agentoci.api.places import MountingTarget, Places
 from agentoci.content.copy import Copied, CopyOptions, copy
 from agentoci.content.graph import walk
 from agentoci.content.protocols import (
@@ -70,8 +71,12 @@ class Transfers:
             with store.using():
                 return self._copied(self._engine.store, root, store, name, f"{where}")
         repository = self._engine.client.repository(where, push=True)
+        places = Places(self._engine.settings.cache / "places")
+        target = MountingTarget(repository, where, self._engine.client, places)
         name = where.tag or where.selector
-        return self._copied(self._engine.store, root, repository, name, str(where))
+        done = self._copied(self._engine.store, root, target, name, str(where))
+        self._remember(where, root)
+        return done
 
     def pull(self, text: str, name: str | None = None) -> Transferred:
         """Pull an image into the local store, under its own name or another one.
@@ -84,7 +89,10 @@ class Transfers:
         local = local_name(Reference.parse(name)) if name else own_name
         store = self._engine.writable_store
         with store.using():
-            return self._copied(source, selector, store, local, local)
+            done = self._copied(source, selector, store, local, local)
+        if isinstance(location, Reference):
+            self._remember(self.at_registry(location), store.resolve(local))
+        return done
 
     def ensure(self, text: str) -> Descriptor:
         """The image's descriptor, pulled first when it is not here.
@@ -137,6 +145,12 @@ class Transfers:
                 self._check_complete(store, entry)
                 store.tag(entry.desc.bare(), entry.name or str(entry.digest))
         return entries
+
+    def _remember(self, where: Reference, root: Descriptor) -> None:
+        """The blobs of this image are in that repository; a later push can mount them."""
+        places = Places(self._engine.settings.cache / "places")
+        blobs = walk(self._engine.store, root).blobs
+        places.remember(str(where.registry), where.repository, blobs)
 
     def _refuse_moves(self, entries: list[Entry]) -> None:
         here = {entry.name: entry.digest for entry in self._engine.store.index.read()}
