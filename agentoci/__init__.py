@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agentoci._internal.version import __version__
+
 if TYPE_CHECKING:
     from agentoci.api.builds import BuildOptions
     from agentoci.api.engine import Engine
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
     from agentoci.errors import AgentociError
     from agentoci.spec.digest import Digest
     from agentoci.spec.reference import Reference
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "AgentociError": "agentoci.errors",
@@ -34,6 +34,7 @@ __all__ = [
     "Reference",
     "RunOptions",
     "Settings",
+    "__version__",
     "read_settings",
 ]
 

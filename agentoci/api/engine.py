@@ -81,7 +81,7 @@ class Engine:
     def _open_client(self) -> RegistryClient:
         from pathlib import Path
 
-        from agentoci import __version__
+        from agentoci._internal.version import __version__
         from agentoci.registry.client import ClientOptions, RegistryClient
         from agentoci.registry.proxies import Proxies
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from agentoci import __version__
 from agentoci._internal import files, limits
 from agentoci._internal.clock import Clock
+from agentoci._internal.version import __version__
 from agentoci.builder.options import FORMAT, BuildOptions
 from agentoci.builder.report import BuildReport, Built, Layer, Step
 from agentoci.builder.scan import RawEntry, fingerprint, scan

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from agentoci import __version__
+from agentoci._internal.version import __version__
 from agentoci.errors import AgentociError
 
 if TYPE_CHECKING:
