@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agentoci.definition.schema import render_schema as render_agentdef
+from agentoci.instances.schema import render_schema as render_agentinst
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 
 SCHEMAS: Mapping[str, Callable[[], str]] = {
     "agentdef.schema.json": render_agentdef,
+    "agentinst.schema.json": render_agentinst,
 }
 """File name to what renders its text."""
 

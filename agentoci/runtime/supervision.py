@@ -1,8 +1,8 @@
 """Start a supervisor, and learn from it how the start went.
 
 Two pipes: what to start goes down the one, so that the environment of the agent stands in no
-command line and in no file; reports come up the other, whose end also tells of a supervisor that
-died without a word.
+command line; reports come up the other. Either side learns of the other's death by the end of its
+pipe.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from agentoci._internal.proc import spawn_detached
 from agentoci.errors import AgentociError, Invalid, NotFound
@@ -40,6 +40,44 @@ class ProgramUnusable(Invalid):
     """The program of the ENTRYPOINT is there and cannot be executed."""
 
 
+class _Pipes:
+    """Our ends of the two pipes."""
+
+    def __init__(self, ask: int, told: int) -> None:
+        self._requests = os.fdopen(ask, "wb", buffering=0)
+        self._reports = os.fdopen(told, "rb", buffering=0)
+
+    def __enter__(self) -> _Pipes:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(self, request: Mapping[str, Any]) -> None:
+        """Say what to start; whether somebody heard it, the report tells."""
+        rest = memoryview(json.dumps(request).encode() + b"\n")
+        with contextlib.suppress(BrokenPipeError):
+            while rest:
+                rest = rest[os.write(self._requests.fileno(), rest) :]
+
+    def first(self) -> Mapping[str, Any]:
+        """How the start went; says so itself when nobody does in time."""
+        if not select.select([self._reports], [], [], _START_SECONDS)[0]:
+            return {"crashed": f"no report within {_START_SECONDS:g} s"}
+        return self.next()
+
+    def next(self) -> Mapping[str, Any]:
+        """The next report; empty when the supervisor ended without one."""
+        line = self._reports.readline()
+        found: Mapping[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
+        return found
+
+    def close(self) -> None:
+        """Let go of the supervisor."""
+        self._requests.close()
+        self._reports.close()
+
+
 @dataclass(frozen=True, slots=True)
 class Supervision:
     """A supervisor that has started the process; close it, or wait for the end."""
@@ -47,12 +85,12 @@ class Supervision:
     instance: Instance
     supervisor: int
     pid: int
-    reports: IO[bytes]
+    pipes: _Pipes
 
     def wait(self) -> int:
         """The exit code of the process; raises SupervisorFailed when that will never be known."""
-        with self.reports:
-            report = _next(self.reports)
+        with self.pipes:
+            report = self.pipes.next()
         if not isinstance(report.get("exit_code"), int):
             raise SupervisorFailed(
                 f"{self.instance.name}: its supervisor ended and left no exit code",
@@ -62,7 +100,7 @@ class Supervision:
 
     def close(self) -> None:
         """Leave it to itself."""
-        self.reports.close()
+        self.pipes.close()
 
 
 def supervise(
@@ -75,13 +113,14 @@ def supervise(
     WrongState when another one is at work, ProgramNotFound, ProgramUnusable, SupervisorFailed.
     """
     request = {**spec.document(), "attached": attached, "terminal": terminal}
-    reports, child = _spawn(instance, json.dumps(request).encode(), inherit_stdio=attached)
+    pipes, child = _spawn(instance, inherit_stdio=attached)
     try:
-        report = _first(reports)
+        pipes.ask(request)
+        report = pipes.first()
         _check(instance, report)
-        return Supervision(instance, int(report["supervisor"]), int(report["pid"]), reports)
+        return Supervision(instance, int(report["supervisor"]), int(report["pid"]), pipes)
     except BaseException:
-        reports.close()
+        pipes.close()
         raise
     finally:
         # The child has forked the supervisor and ended at once.
@@ -89,9 +128,10 @@ def supervise(
             os.waitpid(child, 0)
 
 
-def _spawn(instance: Instance, request: bytes, *, inherit_stdio: bool) -> tuple[IO[bytes], int]:
+def _spawn(instance: Instance, *, inherit_stdio: bool) -> tuple[_Pipes, int]:
     asked, ask = os.pipe()
     told, tell = os.pipe()
+    pipes = _Pipes(ask, told)
     files = (str(asked), str(tell))
     try:
         child = spawn_detached(
@@ -102,28 +142,12 @@ def _spawn(instance: Instance, request: bytes, *, inherit_stdio: bool) -> tuple[
             inherit_stdio=inherit_stdio,
         )
     except BaseException:
-        os.close(told)
-        os.close(ask)
+        pipes.close()
         raise
     finally:
         os.close(asked)
         os.close(tell)
-    with contextlib.suppress(BrokenPipeError), open(ask, "wb") as stream:  # noqa: PTH123
-        stream.write(request)
-    return open(told, "rb", buffering=0), child  # noqa: PTH123 - the caller closes it
-
-
-def _first(reports: IO[bytes]) -> Mapping[str, Any]:
-    """How the start went; says so itself when nobody does in time."""
-    if not select.select([reports], [], [], _START_SECONDS)[0]:
-        return {"crashed": f"no report within {_START_SECONDS:g} s"}
-    return _next(reports)
-
-
-def _next(reports: IO[bytes]) -> Mapping[str, Any]:
-    line = reports.readline()
-    found: Mapping[str, Any] = json.loads(line) if line.endswith(b"\n") else {}
-    return found
+    return pipes, child
 
 
 def _check(instance: Instance, report: Mapping[str, Any]) -> None:

@@ -45,6 +45,7 @@ class Supervisor:
         directory: str,
         request: Mapping[str, Any],
         *,
+        lifeline: int,
         report: Callable[[dict[str, Json]], None],
         driver: Driver,
         now: Callable[[], float],
@@ -55,6 +56,7 @@ class Supervisor:
         self._driver = driver
         self._now = now
         self._attached = bool(request["attached"])
+        self._lifeline = lifeline
         self._terminal = bool(request["terminal"])
         self._began = 0.0
         self._run: dict[str, Json] = {}
@@ -93,6 +95,8 @@ class Supervisor:
             os.close(out[1])
             os.close(err[1])
         _let_go(0)
+        if self._attached:
+            self._selector.register(self._lifeline, selectors.EVENT_READ)
         for descriptor, stream in ((out[0], "stdout"), (err[0], "stderr")):
             os.set_blocking(descriptor, False)
             self._pipes[descriptor] = stream
@@ -105,6 +109,8 @@ class Supervisor:
             for key, _ in self._selector.select():
                 if key.fd in self._pipes:
                     self._move(key.fd, log)
+                elif key.fd == self._lifeline:
+                    self._detach()
                 else:
                     os.read(key.fd, _BLOCK)  # a signal arrived; its handler has run
 
@@ -135,6 +141,12 @@ class Supervisor:
         if self._attached:
             self._attached = _pass(data, 1 if stream == "stdout" else 2)
         return True
+
+    def _detach(self) -> None:
+        """Who asked has gone: nobody may wait for the end of an output that only we hold open."""
+        self._selector.unregister(self._lifeline)
+        self._attached = False
+        _let_go(1, 2)
 
     def _bury_predecessor(self) -> None:
         """Complete the records of a supervisor that was killed; nobody else could."""
@@ -215,13 +227,14 @@ _KNOWN_SIGNALS = frozenset(int(number) for number in signal.Signals)
 def main(arguments: list[str], *, now: Callable[[], float], sleep: Callable[[float], None]) -> int:
     """Supervise the instance in a directory: `DIRECTORY REQUEST REPORT`.
 
-    REQUEST and REPORT are open files: the one to read what to start from, as JSON up to its end;
-    the other to write lines of JSON to: how the start went, and the exit code.
+    REQUEST and REPORT are open files: the one to read what to start from, one line of JSON, and
+    whose end tells that who asked has gone; the other to write lines of JSON to: how the start
+    went, and the exit code.
     """
     directory, request, report = arguments[0], int(arguments[1]), int(arguments[2])
+    os.set_inheritable(request, False)  # noqa: FBT003 - as the standard library has it
     os.set_inheritable(report, False)  # noqa: FBT003 - as the standard library has it
-    with open(request, "rb") as stream:
-        wanted = json.loads(stream.read())
+    wanted = json.loads(_read_line(request))
 
     def tell(line: dict[str, Json]) -> None:
         # Whoever asked may have gone meanwhile; that is no reason to stop.
@@ -233,12 +246,23 @@ def main(arguments: list[str], *, now: Callable[[], float], sleep: Callable[[flo
         if lock is None:
             tell({"locked": True})
             return 1
-        supervisor = Supervisor(directory, wanted, report=tell, driver=PlainDriver(), now=now)
-        return supervisor.run()
+        return Supervisor(
+            directory, wanted, lifeline=request, report=tell, driver=PlainDriver(), now=now
+        ).run()
     except Exception as exc:
         tell({"crashed": f"{type(exc).__name__}: {exc}"})
         _keep_traceback(directory)
         raise
+
+
+def _read_line(descriptor: int) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        block = os.read(descriptor, _BLOCK)
+        if not block:
+            raise EOFError("the request ends before its line does")
+        line += block
+    return line
 
 
 def _take_lock(directory: str, sleep: Callable[[float], None]) -> int | None:

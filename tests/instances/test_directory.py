@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from agentoci._internal import liveness
-from agentoci.errors import AgentociError
 from agentoci.instances import record
-from agentoci.instances.directory import AmbiguousPrefix, InstanceExists, Instances
+from agentoci.instances.directory import AmbiguousPrefix, CannotCreate, InstanceExists, Instances
 from agentoci.instances.document import read_instance
 from agentoci.instances.instance import BrokenInstance, Instance, InstanceNotFound
 from agentoci.instances.names import InvalidName
@@ -234,7 +233,7 @@ def test_status_changes_from_many_threads_are_all_kept(create: Create) -> None:
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises((AgentociError, NotADirectoryError), match="file"):
+    with pytest.raises(CannotCreate, match="file/instances: cannot make an instance here: not a d"):
         Instances(tmp_path / "file" / "instances", clock=SteppingClock()).create(
             "x", populate=populate, image=IMAGE, entry=ENTRY
         )
