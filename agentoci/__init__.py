@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from agentoci._internal.version import __version__
 
+TYPE_CHECKING = False  # as in `typing`, whose import would cost every supervisor memory
 if TYPE_CHECKING:
     from agentoci.api.builds import BuildOptions
     from agentoci.api.engine import Engine

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentoci._internal import files, limits
+from agentoci import __version__
+from agentoci._internal import limits
+from agentoci.builder.cachefile import read_cache, write_cache
+from agentoci.builder.options import FORMAT
 from agentoci.spec.digest import Digest
-from agentoci.spec.jsonio import InvalidJson, Json, canonical, loads_object
+from agentoci.spec.jsonio import Json
 
 
 @dataclass(frozen=True, slots=True)
 class Memo:
-    """A folder of remembered JSON objects."""
+    """A folder of remembered JSON objects; another version of the program makes its own."""
 
     folder: Path
     enabled: bool = True
 
     def remember(self, key: str, make: Callable[[], dict[str, Json]]) -> dict[str, Json]:
         """What was made for this key before, or what `make` makes now."""
-        path = self.folder / f"{Digest.of(key.encode()).hex}.json"
+        name = Digest.of(f"{__version__} {FORMAT} {key}".encode()).hex
+        path = self.folder / f"{name}.json"
         if self.enabled:
-            with contextlib.suppress(OSError, InvalidJson):
-                raw = files.read_at_most(path, limits.MAX_CONFIG_BYTES)
-                return loads_object(raw, what=str(path), limit=limits.MAX_CONFIG_BYTES)
+            known = read_cache(path, limit=limits.MAX_CONFIG_BYTES)
+            if known is not None:
+                return known
         made = make()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_bytes(canonical(made))
-        temporary.replace(path)
+        write_cache(path, made)
         return made

@@ -24,6 +24,7 @@ from agentoci.builder.packing import LayerPlan, PackedPlan, Packer
 from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.errors import Fault, Invalid, SourceFaults
 from agentoci.layers.inventory import FileEntry, Inventory
+from agentoci.layers.pack import ALONE
 from agentoci.layers.split import split
 from agentoci.spec.imageconfig import HistoryEntry
 from agentoci.spec.jsonio import Json, canonical
@@ -247,7 +248,8 @@ def _file_entry(copied: CopiedFile, sha256: str, layer: int) -> FileEntry:
     entry = copied.entry
     if entry.link is not None:
         return FileEntry.symlink(entry.path, entry.link, layer=layer)
-    return FileEntry(entry.path, entry.size, entry.mode, sha256, layer)
+    content = None if sha256.startswith(ALONE) else sha256
+    return FileEntry(entry.path, entry.size, entry.mode, content, layer)
 
 
 def _history(stage: Stage, layers: Sequence[Layer]) -> Iterator[HistoryEntry]:

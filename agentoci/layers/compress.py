@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import IO, Final, Protocol
+from io import FileIO
+from typing import Final, Protocol
 
 from agentoci.spec.mediatypes import Compression
 
@@ -24,7 +25,7 @@ _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 class Compressor(Protocol):
     """Compresses a stream piece by piece."""
 
-    def compress(self, data: bytes, /) -> bytes:
+    def compress(self, data: bytes | memoryview, /) -> bytes:
         """What is ready after this piece."""
         ...
 
@@ -69,7 +70,7 @@ def open_compressor(wanted: Compression, size: int) -> Compressor:
     return _Gzip()
 
 
-def compresses(stream: IO[bytes], size: int) -> bool:
+def compresses(stream: FileIO, size: int) -> bool:
     """Whether a huge file gets smaller, judged by samples at its start, quarters and middle."""
     import zstandard
 
@@ -93,7 +94,7 @@ class _Gzip:
         self._size = 0
         self._started = False
 
-    def compress(self, data: bytes, /) -> bytes:
+    def compress(self, data: bytes | memoryview, /) -> bytes:
         self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)
         head = b"" if self._started else _GZIP_HEADER

@@ -26,6 +26,7 @@ _MODES: Final = {"0644": FILE_MODE, "0755": EXECUTABLE_MODE}
 _SPELLED: Final = {mode: text for text, mode in _MODES.items()}
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _FILE_KEYS: Final = {"path", "size", "mode", "sha256", "layer"}
+_ALONE_KEYS: Final = _FILE_KEYS - {"sha256"}
 _LINK_KEYS: Final = {"path", "link", "layer"}
 
 
@@ -35,7 +36,11 @@ class InvalidInventory(Integrity):
 
 @dataclass(frozen=True, slots=True)
 class FileEntry:
-    """One file or symlink of an image; `layer` counts the layers from 0, the lowest."""
+    """One file or symlink of an image; `layer` counts the layers from 0, the lowest.
+
+    A huge file that is a layer of its own has no `sha256`: its layer's diff_id, which covers one
+    header and the content, says the same.
+    """
 
     path: str
     size: int
@@ -93,17 +98,19 @@ class Inventory:
 def _spell(entry: FileEntry) -> dict[str, str | int | None]:
     if entry.link is not None:
         return {"path": entry.path, "link": entry.link, "layer": entry.layer}
-    return {
+    made: dict[str, str | int | None] = {
         "path": entry.path,
         "size": entry.size,
         "mode": _SPELLED[entry.mode],
-        "sha256": entry.sha256,
         "layer": entry.layer,
     }
+    if entry.sha256 is not None:
+        made["sha256"] = entry.sha256
+    return made
 
 
 def _parse_entry(raw: Json, what: str) -> FileEntry:
-    if not isinstance(raw, dict) or raw.keys() not in (_FILE_KEYS, _LINK_KEYS):
+    if not isinstance(raw, dict) or raw.keys() not in (_FILE_KEYS, _ALONE_KEYS, _LINK_KEYS):
         raise InvalidInventory(
             f"{what}: expected the keys path, size, mode, sha256, layer, or path, link, layer"
         )
@@ -114,13 +121,18 @@ def _parse_entry(raw: Json, what: str) -> FileEntry:
         raise InvalidInventory(f"{what}: {path!r}: {fault}")
     if "link" in raw:
         return _parse_link(path, raw["link"], layer, what)
-    mode, sha256 = raw["mode"], raw["sha256"]
+    mode, sha256 = raw["mode"], raw.get("sha256")
     if not isinstance(mode, str) or mode not in _MODES:
         raise InvalidInventory(f"{what}: mode {mode!r} is neither '0644' nor '0755'")
+    if sha256 is None and "sha256" not in raw:
+        return FileEntry(path, _size(raw, what), _MODES[mode], None, layer)
     if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
         raise InvalidInventory(f"{what}: sha256 is not 64 lower-case hex digits")
-    size = _whole(raw["size"], limits.MAX_UNPACKED_BYTES, f"{what}: size")
-    return FileEntry(path, size, _MODES[mode], sha256, layer)
+    return FileEntry(path, _size(raw, what), _MODES[mode], sha256, layer)
+
+
+def _size(raw: dict[str, Json], what: str) -> int:
+    return _whole(raw["size"], limits.MAX_UNPACKED_BYTES, f"{what}: size")
 
 
 def _parse_link(path: str, target: Json, layer: int, what: str) -> FileEntry:

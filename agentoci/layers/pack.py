@@ -9,9 +9,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import IO, Final, Protocol
+from io import FileIO
+from typing import Final, Protocol
 
 from agentoci._internal import limits
 from agentoci.errors import AgentociError
@@ -22,8 +22,9 @@ from agentoci.layers.tar import TarEntry
 from agentoci.spec.digest import Digest
 from agentoci.spec.mediatypes import Compression
 
-_HASH_AHEAD: Final = 4
-"""Chunks that the side thread may lag behind before the reader waits."""
+ALONE: Final = "layer:"
+"""Before the digest that identifies a file which is a layer of its own: hashing its content once
+more beside the layer would cost a quarter of the time of packing it."""
 
 
 class ChangedWhileReading(AgentociError):
@@ -33,7 +34,7 @@ class ChangedWhileReading(AgentociError):
 class BlobSink(Protocol):
     """Where the packed bytes go; it hashes them."""
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         """Append."""
         ...
 
@@ -44,7 +45,11 @@ class BlobSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What was packed: how, the digest of the plain tar, and the sha256 of every file by path."""
+    """What was packed: how, the digest of the plain tar, and what identifies each file by path.
+
+    That is the sha256 of its content in hex; for a huge file, which is a layer of its own, ALONE
+    and the digest of the plain tar, which holds one header and the content.
+    """
 
     compression: Compression
     diff_id: Digest
@@ -134,29 +139,30 @@ def _pack_huge(
 ) -> Packed:
     head = b"".join(tar.header(each, epoch=epoch) for each in with_folders([entry]))
     tail = tar.padding(entry.size) + tar.end()
-    with os.fdopen(open_source(source), "rb", buffering=0) as stream:
+    with FileIO(open_source(source), "rb") as stream:
         if compression is not Compression.NONE and not compresses(stream, entry.size):
             compression = Compression.NONE
         write, finish, plain_digest = _plumbing(
             sink, compression, len(head) + entry.size + len(tail)
         )
-        write(head)
-        sha256 = _pump(stream, entry, write)
-        write(tail)
+        write(memoryview(head))
+        _pump(stream, entry, write)
+        write(memoryview(tail))
         finish()
-    return Packed(compression, plain_digest(), {entry.path: sha256})
+    diff_id = plain_digest()
+    return Packed(compression, diff_id, {entry.path: f"{ALONE}{diff_id.hex}"})
 
 
 def _plumbing(
     sink: BlobSink, compression: Compression, size: int
-) -> tuple[Callable[[bytes], None], Callable[[], None], Callable[[], Digest]]:
+) -> tuple[Callable[[memoryview], None], Callable[[], None], Callable[[], Digest]]:
     """How a huge layer's bytes go: write, finish, and the digest of the plain tar afterwards."""
     if compression is Compression.NONE:
         return sink.write, lambda: None, sink.digest
     plain = hashlib.sha256()
     compressor = open_compressor(compression, size)
 
-    def write(chunk: bytes) -> None:
+    def write(chunk: memoryview) -> None:
         plain.update(chunk)
         if packed := compressor.compress(chunk):
             sink.write(packed)
@@ -164,20 +170,14 @@ def _plumbing(
     return write, lambda: sink.write(compressor.flush()), lambda: Digest.from_hash(plain)
 
 
-def _pump(stream: IO[bytes], entry: TarEntry, write: Callable[[bytes], None]) -> str:
-    """Pass a huge file through `write`; its own sha256 is computed by a side thread meanwhile."""
-    state = hashlib.sha256()
+def _pump(stream: FileIO, entry: TarEntry, write: Callable[[memoryview], None]) -> None:
+    """Pass a huge file through `write`, in pieces of one reused buffer."""
+    buffer = memoryview(bytearray(limits.COPY_BUFFER))
     left = entry.size
-    behind: list[Future[None]] = []
-    with ThreadPoolExecutor(1, thread_name_prefix="hash") as pool:
-        while left and (chunk := stream.read(min(limits.NETWORK_BUFFER, left))):
-            behind.append(pool.submit(state.update, chunk))
-            write(chunk)
-            left -= len(chunk)
-            if len(behind) > _HASH_AHEAD:
-                behind.pop(0).result()
+    while left and (count := stream.readinto(buffer[: min(len(buffer), left)])):
+        write(buffer[:count])
+        left -= count
     if left or stream.read(1):
         raise ChangedWhileReading(
             f"{entry.source}: changed while it was read", hint="build again when it is quiet"
         )
-    return state.hexdigest()

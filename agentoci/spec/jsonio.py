@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, Final, NoReturn, TypeAlias
 
 from agentoci._internal import limits
@@ -12,7 +13,10 @@ from agentoci.errors import Integrity
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
-_OPENING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]')
+# A string without an end runs to the end of the text: else each of its quotes begins a new search.
+_OPENING: Final = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]')
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_EXACT: Final = 2**53
 
 
 class InvalidJson(Integrity):
@@ -23,7 +27,8 @@ def loads(content: bytes, *, what: str, limit: int = limits.MAX_MANIFEST_BYTES) 
     """Read one JSON document.
 
     Raises InvalidJson when it is larger than `limit` bytes, deeper than MAX_JSON_DEPTH, not UTF-8,
-    has a key twice in one object, or holds NaN or Infinity. `what` names the document in messages.
+    has a key twice in one object, or holds half a surrogate pair, NaN, Infinity or a number that no
+    double reaches. `what` names the document in messages.
     """
     if len(content) > limit:
         raise InvalidJson(f"{what}: larger than {limit} bytes")
@@ -32,8 +37,13 @@ def loads(content: bytes, *, what: str, limit: int = limits.MAX_MANIFEST_BYTES) 
     try:
         text = content.decode("utf-8")
         document: Json = json.loads(
-            text, object_pairs_hook=_object_without_twins, parse_constant=_refuse_constant
+            text,
+            object_pairs_hook=_object_without_twins,
+            parse_float=_finite,
+            parse_constant=_refuse_constant,
         )
+        if _SURROGATE.search(content):
+            json.dumps(document, ensure_ascii=False).encode("utf-8")
     except (UnicodeDecodeError, ValueError, RecursionError) as exc:
         raise InvalidJson(f"{what}: {exc}") from exc
     return document
@@ -68,10 +78,16 @@ def _depth(content: bytes) -> int:
 def _object_without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twin = next(key for key in keys if keys.count(key) > 1)
+        twin = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
         raise ValueError(f"key {twin!r} stands twice in one object")
     return made
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:40]} is too large")
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -81,8 +97,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def canonical(document: object) -> bytes:
     """The one spelling of a JSON value that RFC 8785 (JCS) defines, in UTF-8.
 
-    Takes dict with string keys, list, tuple, str, int, float, bool and None; integers beyond 2^53
-    and non-finite floats raise ValueError, for other readers could not read them back.
+    Takes dict with string keys, list, tuple, str, int, float, bool and None. Integers that a double
+    does not hold and non-finite floats raise ValueError, for others could not read them back.
     """
     if _is_plain(document):
         spelled = json.dumps(
@@ -97,7 +113,7 @@ def _is_plain(document: object) -> bool:
     if isinstance(document, str) or document is None or isinstance(document, bool):
         return True
     if isinstance(document, int):
-        return abs(document) <= 2**53
+        return abs(document) <= _EXACT
     if isinstance(document, dict):
         return all(isinstance(k, str) and k.isascii() and _is_plain(v) for k, v in document.items())
     return isinstance(document, list | tuple) and all(map(_is_plain, document))
@@ -115,9 +131,7 @@ def _spell(value: object) -> str:
         case str():
             return _quote(value)
         case int():
-            if abs(value) > 2**53:
-                raise ValueError(f"{value} does not fit a JSON number")
-            return str(value)
+            return _spell_int(value)
         case float():
             return _spell_float(value)
         case _:
@@ -126,6 +140,13 @@ def _spell(value: object) -> str:
 
 def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+def _spell_int(value: int) -> str:
+    """As it is, when a reader who knows doubles only writes it back so: what it wrote itself is."""
+    if abs(value) > _EXACT and (abs(value) >= 10**21 or _spell_float(float(value)) != str(value)):
+        raise ValueError(f"an integer of {value.bit_length()} bits does not fit a JSON number")
+    return str(value)
 
 
 def _spell_float(value: float) -> str:

@@ -105,12 +105,16 @@ def _split_tag(text: str, name: str) -> tuple[str, str | None]:
     before, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
         return name, None
+    return before, _checked_tag(text, tag)
+
+
+def _checked_tag(text: str, tag: str) -> str:
     if not _TAG.fullmatch(tag):
         raise InvalidReference(
             f"{text!r}: {tag!r} is not a tag",
             hint="a tag is up to 128 letters, digits, '_', '.' and '-', not led by '.' or '-'",
         )
-    return before, tag
+    return tag
 
 
 def _name_hint(name: str) -> str | None:
