@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -23,6 +21,8 @@ def sync_folder(path: Path) -> None:
 @contextlib.contextmanager
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """Write a sibling temporary file and rename it over `path`; readers never see half a file."""
+    import tempfile  # not at the top: listing images pays for nothing it does not use
+
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:
@@ -52,6 +52,7 @@ def read_at_most(path: Path, limit: int) -> bytes:
 
 def remove_tree(path: Path) -> None:
     """Remove a folder, read-only parts included; a missing one is fine."""
+    import shutil
 
     def make_writable(function: object, name: str, error: object) -> None:
         del function, error

@@ -30,7 +30,8 @@ def document(value: object) -> None:
 
 def talk(text: str) -> None:
     """A line for the person who watches."""
-    print(clean(text), file=sys.stderr, flush=True)
+    sys.stderr.write(clean(text) + "\n")  # one write: lines of several threads stay whole
+    sys.stderr.flush()
 
 
 def warning(text: str) -> None:
@@ -76,9 +77,8 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns as wide as their longest cell, three spaces apart."""
     lines = [tuple(header), *(tuple(clean(cell) for cell in row) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    for line in lines:
-        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        print("   ".join(cells).rstrip())
+    form = "   ".join(f"{{:<{width}}}" for width in widths)
+    print("\n".join(form.format(*line).rstrip() for line in lines))
 
 
 def size(count: int) -> str:

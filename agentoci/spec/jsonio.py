@@ -59,8 +59,24 @@ def loads_object(
     return document
 
 
+_NOT_BRACKETS: Final = bytes(set(range(256)) - set(b"{}[]"))
+
+
+def _is_shallow(content: bytes) -> bool:
+    """Whether brackets close within the limit; a quick look, which those in strings may spoil."""
+    brackets = content.translate(None, _NOT_BRACKETS)
+    for _ in range(limits.MAX_JSON_DEPTH):
+        if not brackets:
+            return True
+        before = len(brackets)
+        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        if len(brackets) == before:
+            return False
+    return not brackets
+
+
 def _depth(content: bytes) -> int:
-    if content.count(b"{") + content.count(b"[") <= limits.MAX_JSON_DEPTH:
+    if _is_shallow(content):
         return 0
     depth = deepest = 0
     for match in _OPENING.finditer(content):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from agentoci._internal import files, limits
@@ -31,10 +31,13 @@ class Entry:
     @classmethod
     def parse(cls, document: Json, *, what: str) -> Entry:
         """Read a line; the name is the annotation `org.opencontainers.image.ref.name`."""
-        desc = Descriptor.parse(document, what=what)
-        rest = dict(desc.annotations)
+        read = Descriptor.parse(document, what=what)
+        rest = dict(read.annotations)
         name = rest.pop(keys.REF_NAME, None)
-        return cls(replace(desc, annotations=rest), name)
+        desc = Descriptor(
+            read.media_type, read.digest, read.size, rest, read.artifact_type, read.platform
+        )
+        return cls(desc, name)
 
     def document(self) -> dict[str, Json]:
         """The line's JSON object."""

@@ -11,11 +11,9 @@ import errno
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agentoci._internal import limits
 from agentoci.content.protocols import Reader, Source
@@ -23,6 +21,9 @@ from agentoci.content.reader import DigestMismatch, SizeMismatch, VerifiedReader
 from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 SMALL: Final = limits.MIB
 """Blobs up to this size pass through memory and need no place to resume from."""
@@ -61,7 +62,7 @@ class BlobWriter:
         self._hash = hashlib.sha256()
         self.size = 0
         with translate_disk_errors(ingest):
-            descriptor, name = tempfile.mkstemp(dir=ingest, prefix="tmp-")
+            descriptor, name = _make_temporary(ingest)
         self._path = Path(name)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         self._descriptor = descriptor
@@ -100,6 +101,12 @@ class BlobWriter:
         return digest
 
 
+def _make_temporary(ingest: Path) -> tuple[int, str]:
+    import tempfile  # not at the top: listing images pays for nothing it does not use
+
+    return tempfile.mkstemp(dir=ingest, prefix="tmp-")
+
+
 def settle(descriptor: int, temporary: Path, final: Path) -> None:
     """Make a finished file durable and read-only under its final name."""
     os.fchmod(descriptor, 0o444)
@@ -130,6 +137,8 @@ class _Syncer:
             return
         self._next = size + _SYNC_EVERY
         if self._pool is None:
+            from concurrent.futures import ThreadPoolExecutor
+
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self._running = self._pool.submit(os.fsync, self._descriptor)
 
@@ -145,7 +154,7 @@ def ingest_small(desc: Descriptor, source: Source, final: Path, ingest: Path) ->
         reader = VerifiedReader(stream, desc)
         content = b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
     with translate_disk_errors(final):
-        descriptor, name = tempfile.mkstemp(dir=ingest, prefix="tmp-")
+        descriptor, name = _make_temporary(ingest)
         try:
             _write_all(descriptor, content)
             settle(descriptor, Path(name), final)

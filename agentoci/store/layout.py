@@ -12,19 +12,17 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agentoci._internal import files
 from agentoci._internal.clock import Clock, timestamp
 from agentoci._internal.locks import lock
-from agentoci.content.graph import fetch_manifest
 from agentoci.content.protocols import ContentNotFound, Reader, Source
 from agentoci.errors import Integrity
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import loads_object
-from agentoci.spec.manifest import AnyManifest, Manifest
 from agentoci.store.index import Entry, IndexFile, encode_index
 from agentoci.store.ingest import (
     SMALL,
@@ -33,6 +31,9 @@ from agentoci.store.ingest import (
     ingest_small,
     translate_disk_errors,
 )
+
+if TYPE_CHECKING:
+    from agentoci.spec.manifest import AnyManifest, Manifest
 
 _LAYOUT_FILE: Final = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -157,6 +158,8 @@ class LayoutStore:
 
         All blobs pushed before are durable when this returns.
         """
+        from agentoci.content.graph import fetch_manifest
+
         manifest = fetch_manifest(self, desc)
         reference = None if name == str(desc.digest) else name
         entry = Entry(replace(desc, annotations=self._shown(manifest)), reference)
@@ -170,6 +173,8 @@ class LayoutStore:
 
     def _shown(self, manifest: AnyManifest) -> dict[str, str]:
         """What `agent images` prints, so that listing opens no other file."""
+        from agentoci.spec.manifest import Manifest
+
         shown = {keys.STORED: timestamp(self._clock.now())}
         first = manifest if isinstance(manifest, Manifest) else self._first_child(manifest)
         if first is not None:
@@ -181,6 +186,9 @@ class LayoutStore:
         return shown
 
     def _first_child(self, manifest: AnyManifest) -> Manifest | None:
+        from agentoci.content.graph import fetch_manifest
+        from agentoci.spec.manifest import Manifest
+
         for child in manifest.children:
             if child.is_manifest and self.exists(child):
                 found = fetch_manifest(self, child)
