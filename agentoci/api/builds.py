@@ -45,7 +45,7 @@ class Builds:
         """
         engine = self._engine
         if options.use_cache:
-            records = Records(engine.writable_store, engine.settings.cache, engine.clock)
+            records = Records(engine.writable_store, engine.settings.cache)
             built = records.replay(context, options, report or NoReport())
             if built is not None:
                 return built

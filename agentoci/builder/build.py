@@ -49,7 +49,7 @@ class Builder:
 
         Raises SourceFaults with every fault of the Agentfile, and the errors of what it needs.
         """
-        trace = Trace()
+        trace = self._trace()
         recorder = Recorder(report or NoReport())
         work = self._prepare(context, options, recorder, trace)
         with self._store.using():
@@ -59,21 +59,22 @@ class Builder:
             tag_all(self._store, root, options)
         name, version = name_and_version(final.compiled)
         built = Built(root, final.layers, name, version)
-        Records(self._store, self._cache, self._clock).keep(
-            context, options, trace, recorder, built
-        )
+        Records(self._store, self._cache).keep(context, options, trace, recorder, built)
         return built
 
     def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
         """What a build would pack, for `--dry-run`; nothing is written."""
-        work = self._prepare(context, options, NoReport(), Trace())
+        work = self._prepare(context, options, NoReport(), self._trace())
         return work.plans()
+
+    def _trace(self) -> Trace:
+        return Trace(int(self._clock.now().timestamp() * 1e9))
 
     def _prepare(
         self, context: Path, options: BuildOptions, report: BuildReport, trace: Trace
     ) -> Work:
         opened = Context.open(context, trace=trace)
-        stats = StatCache.load(self._cache, context, clock=self._clock)
+        stats = StatCache.load(self._cache, context, opened_ns=trace.opened_ns)
         memo = Memo(self._cache / "memo", enabled=options.use_cache)
         agentfile = read_agentfile(opened, options, memo, report, trace)
         packer = Packer(

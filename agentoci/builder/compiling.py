@@ -19,7 +19,7 @@ from agentoci.agentfile.nodes import (
     Set,
     Stage,
 )
-from agentoci.builder.context import Context, SourceMissing
+from agentoci.builder.context import Context, OutsideContext, unreadable
 from agentoci.errors import SourceFaults
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json
@@ -165,11 +165,16 @@ class Compiler:
     def _content(self, path: str, limit: int, refuse: Refuse) -> bytes:
         try:
             found = self.context.lookup(path)
-        except SourceMissing:
-            found = None
+        except OutsideContext as exc:
+            refuse(exc.message, exc.hint)
+            raise
         if found is None or not found.is_regular:
             refuse(f"{path!r} is not in the context", None)
-        content = files.read_at_most(Path(self.context.locate(path)), limit)
+        where = self.context.locate(path)
+        try:
+            content = files.read_at_most(Path(where), limit)
+        except OSError as exc:
+            raise unreadable(where, exc) from exc
         if len(content) > limit:
             refuse(f"{path}: larger than {limit} bytes", None)
         return content

@@ -14,7 +14,7 @@ from agentoci.builder.ignore import NAME as IGNORE_FILE
 from agentoci.builder.ignore import Ignored, read_rules
 from agentoci.builder.replay import Trace
 from agentoci.builder.scan import scan
-from agentoci.errors import Invalid, NotFound
+from agentoci.errors import Denied, Invalid, NotFound
 
 
 class OutsideContext(Invalid):
@@ -25,8 +25,16 @@ class SourceMissing(NotFound):
     """A COPY source that matches nothing."""
 
 
+class BadPattern(Invalid):
+    """A COPY source whose `[…]` is no set of characters."""
+
+
 class ContextMissing(NotFound):
     """The context is not a folder that can be read."""
+
+
+class Unreadable(Denied):
+    """The machine does not let us read a part of the context."""
 
 
 class ContextFile(NamedTuple):
@@ -103,7 +111,9 @@ class Context:
         return next((f for f in self.listing(parent) if f.path.rpartition("/")[2] == name), None)
 
     def expand(self, pattern: str) -> list[ContextFile]:
-        """What a COPY source matches, by path; raises SourceMissing and OutsideContext.
+        """What a COPY source matches, by path.
+
+        Raises SourceMissing, OutsideContext and BadPattern.
 
         `*` and `?` stay within one part of the path, `[…]` is a set, `**` spans parts.
         """
@@ -134,7 +144,10 @@ class Context:
 
     def _scan(self, folder: str) -> list[ContextFile]:
         prefix = folder + "/" if folder else ""
-        entries = scan(self.locate(folder))
+        try:
+            entries = scan(self.locate(folder))
+        except OSError as exc:
+            raise unreadable(self.locate(folder), exc) from exc
         if self._trace is not None:
             self._trace.folder(folder, entries)
         ignored = self._ignored
@@ -146,11 +159,13 @@ class Context:
 
     def _match(self, parts: list[str], folder: str) -> Iterator[ContextFile]:
         first, *rest = parts
+        while first == "**" and rest[:1] == ["**"]:
+            rest = rest[1:]
         if first == "**":
             yield from self._match(rest or ["*"], folder)
             for entry in self.listing(folder):
                 if entry.is_folder:
-                    yield from self._match(parts, entry.path)
+                    yield from self._match([first, *rest], entry.path)
             return
         expression = _part_expression(first)
         for entry in self.listing(folder):
@@ -165,8 +180,8 @@ class Context:
         import difflib
 
         parent, _, name = path.rpartition("/")
-        if self._is_left_out(path):
-            return f"it is left out by .agentignore or its defaults; '!{name}' takes it back in"
+        if (left_out := self._left_out(path)) is not None:
+            return f"it is left out by .agentignore or its defaults; '!{left_out}' takes it back in"
         folder = self.lookup(parent) if parent else None
         if parent and (folder is None or not folder.is_folder):
             return f"there is no folder {parent!r} in {self.root}"
@@ -174,13 +189,18 @@ class Context:
         near = difflib.get_close_matches(name, names, 1)
         return f"did you mean {posixpath.join(parent, near[0])!r}?" if near else None
 
-    def _is_left_out(self, path: str) -> bool:
+    def _left_out(self, path: str) -> str | None:
+        """The name of the file or folder on the way to `path` that is ignored."""
         parts = path.split("/")
-        return any(
-            os.path.lexists(self.root / "/".join(parts[:end]))
-            and self._ignored("/".join(parts[:end]), end < len(parts))
-            for end in range(1, len(parts) + 1)
-        )
+        for end in range(1, len(parts) + 1):
+            whole = "/".join(parts[:end])
+            try:
+                mode = os.lstat(self.locate(whole)).st_mode
+            except OSError:
+                return None
+            if self._ignored(whole, stat.S_ISDIR(mode)):
+                return parts[end - 1]
+        return None
 
 
 def normalise(path: str) -> str:
@@ -196,6 +216,14 @@ def normalise(path: str) -> str:
     return "" if clean == "." else clean
 
 
+def unreadable(path: str, exc: OSError) -> Invalid | Unreadable:
+    """What an error of the machine means for whoever wanted to read `path`."""
+    if isinstance(exc, PermissionError):
+        hint = "make it readable, or leave it out by .agentignore"
+        return Unreadable(f"{path}: may not be read: {exc.strerror}", hint=hint)
+    return Invalid(f"{path}: cannot be read: {exc.strerror}")
+
+
 def _part_expression(part: str) -> re.Pattern[str]:
     made = ""
     position = 0
@@ -207,12 +235,21 @@ def _part_expression(part: str) -> re.Pattern[str]:
         elif char == "?":
             made += "."
         elif char == "[" and (closing := part.find("]", position + 1)) > 0:
-            inner = part[position:closing].replace("\\", r"\\")
-            made += f"[{'^' + inner[1:] if inner[:1] in '!^' else inner}]"
+            made += _set_expression(part[position:closing])
             position = closing + 1
         elif char == "\\" and position < len(part):
             made += re.escape(part[position])
             position += 1
         else:
             made += re.escape(char)
-    return re.compile(made, re.DOTALL)
+    try:
+        return re.compile(made, re.DOTALL)
+    except re.error as exc:
+        raise BadPattern(f"{part!r} is no pattern: {exc.msg}") from exc
+
+
+def _set_expression(inner: str) -> str:
+    """The expression of `[…]`: of its characters only `-`, and a leading `!` or `^`, mean more."""
+    negated = inner[:1] in ("!", "^") and len(inner) > 1
+    members = re.sub(r"([\\\[\]&~|^])", r"\\\1", inner[1:] if negated else inner)
+    return f"[{'^' if negated else ''}{members}]"

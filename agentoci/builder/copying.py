@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import posixpath
-import unicodedata
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final, NamedTuple
 
 from agentoci.agentfile.nodes import Copy
-from agentoci.builder.context import Context, ContextFile, OutsideContext
+from agentoci.builder.context import Context, ContextFile, OutsideContext, unreadable
 from agentoci.errors import Invalid
-from agentoci.layers.paths import fault_of
+from agentoci.layers.paths import fault_of, link_fault_of
 from agentoci.layers.tar import TarEntry
 from agentoci.spec.mediatypes import LayerKind
 
@@ -27,10 +26,6 @@ RESERVED: Final = frozenset(
 
 class BadDestination(Invalid):
     """A destination that an agent image has no room for."""
-
-
-class NameCollision(Invalid):
-    """Two names that are one on file systems which fold case or Unicode forms."""
 
 
 class CopiedFile(NamedTuple):
@@ -64,19 +59,32 @@ def image_path(destination: str) -> str:
     return path
 
 
+def is_folder(destination: str) -> bool:
+    """Whether files are copied into a destination under their own names."""
+    if destination.endswith("/") or posixpath.basename(destination) in (".", ".."):
+        return True
+    return image_path(destination) == ROOT
+
+
 def plan_copy(instruction: Copy, context: Context) -> list[CopiedFile]:
     """The files that one COPY brings, sorted by path.
 
-    Raises SourceMissing, OutsideContext, BadDestination and NameCollision.
+    Raises SourceMissing, OutsideContext, Unreadable, BadPattern and BadDestination.
     """
     destination = image_path(instruction.destination)
-    into_folder = instruction.destination.endswith("/")
+    into_folder = is_folder(instruction.destination)
     found: dict[str, CopiedFile] = {}
     for heredoc in instruction.heredocs:
         path = posixpath.join(destination, heredoc.name) if into_folder else destination
         found[path] = generated(path, heredoc.content.encode(), chmod=instruction.chmod)
     for source in instruction.sources:
-        for match in context.expand(source.text):
+        matches = context.expand(source.text)
+        if len(matches) > 1 and not into_folder:
+            raise BadDestination(
+                f"{source.text!r} matches {len(matches)} names, but the destination is one file",
+                hint=f"write {instruction.destination}/",
+            )
+        for match in matches:
             _add(found, match, destination, instruction, context)
     files = sorted(found.values(), key=lambda copied: copied.entry.path)
     _check_links(files)
@@ -110,10 +118,12 @@ def _add(
         prefix = match.path + "/" if match.path else ""
         for below in context.walk(match.path):
             path = posixpath.join(destination, below.path[len(prefix) :])
+            if instruction.from_ is not None and path in RESERVED:
+                continue  # this image gets its own
             found[path] = _copied(below, path, instruction.chmod, context)
         return
     path = destination
-    if instruction.destination.endswith("/"):
+    if is_folder(instruction.destination):
         path = posixpath.join(destination, match.path.rpartition("/")[2])
     found[path] = _copied(match, path, instruction.chmod, context)
 
@@ -133,7 +143,10 @@ def _copied(file: ContextFile, path: str, chmod: int | None, context: Context) -
 
 
 def _read_link(file: ContextFile, context: Context) -> str:
-    target = str(Path(context.locate(file.path)).readlink())
+    try:
+        target = os.readlink(context.locate(file.path))  # noqa: PTH115 (surrogates pass)
+    except OSError as exc:
+        raise unreadable(context.locate(file.path), exc) from exc
     if target.startswith("/"):
         raise OutsideContext(
             f"{file.path!r} is a link to the absolute path {target!r}",
@@ -154,39 +167,13 @@ def _check_links(files: Iterable[CopiedFile]) -> None:
             present.add(path)
     for copied in links:
         entry = copied.entry
-        folder = posixpath.dirname(entry.path)
-        target = posixpath.normpath(posixpath.join(folder, entry.link or ""))
-        if target not in present:
-            name = copied.origin.path if copied.origin else entry.path
+        link = entry.link or ""
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), link))
+        name = copied.origin.path if copied.origin else entry.path
+        if target not in present or target == entry.path:
             raise OutsideContext(
-                f"{name!r} is a link to {entry.link!r}, which is not inside what is copied",
+                f"{name!r} is a link to {link!r}, which is not inside what is copied",
                 hint="copy what it leads to as well, or leave the link out",
             )
-
-
-def check_collisions(paths: Iterable[str]) -> None:
-    """Raise NameCollision for two paths of one name when case is folded, or a file as folder."""
-    seen: dict[str, str] = {}
-    folders: dict[str, str] = {}
-    for path in paths:
-        folded = path.lower() if path.isascii() else _fold(path)
-        other = seen.setdefault(folded, path)
-        if other != path:
-            raise NameCollision(
-                f"{other!r} and {path!r} are one name where case is folded",
-                hint="rename one of them: images also unpack on macOS and Windows disks",
-            )
-        _add_folders(folders, path, folded)
-    for folded in folders.keys() & seen.keys():
-        raise NameCollision(f"{seen[folded]!r} is a file, and a folder of {folders[folded]!r}")
-
-
-def _add_folders(folders: dict[str, str], path: str, folded: str) -> None:
-    cut = folded.rfind("/")
-    while cut > 0 and folded[:cut] not in folders:
-        folders[folded[:cut]] = path
-        cut = folded.rfind("/", 0, cut)
-
-
-def _fold(path: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+        if fault := link_fault_of(entry.path, link):
+            raise BadDestination(f"{name!r} -> {link!r}: {fault}", hint="leave the link out")

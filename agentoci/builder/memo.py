@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentoci import __version__
 from agentoci._internal import limits
+from agentoci._internal.version import __version__
 from agentoci.builder.cachefile import read_cache, write_cache
 from agentoci.builder.options import FORMAT
 from agentoci.spec.digest import Digest

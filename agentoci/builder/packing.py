@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from agentoci._internal import files, limits
+from agentoci._internal import limits
+from agentoci.builder.cachefile import read_cache, write_cache
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.options import FORMAT
 from agentoci.builder.report import Layer
@@ -21,7 +21,7 @@ from agentoci.layers.pack import pack
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.spec.jsonio import canonical
+from agentoci.spec.jsonio import Json
 from agentoci.spec.mediatypes import Compression, LayerKind, LayerType
 from agentoci.store.layout import LayoutStore
 
@@ -140,33 +140,28 @@ class Packer:
         hashes = {path: sha256 for path, sha256 in known.items() if sha256 is not None}
         if len(hashes) != len(known):
             return None
-        try:
-            record = json.loads(files.read_at_most(self._path(plan, hashes), limits.MIB))
-            layer = self._layer(
-                plan,
-                LayerType(plan.kind, Compression(record["compression"])),
-                Digest.parse(record["digest"]),
-                int(record["size"]),
-                Digest.parse(record["diff_id"]),
-            )
-        except (OSError, ValueError, KeyError, TypeError):
+        record = read_cache(self._path(plan, hashes), limit=limits.MIB)
+        if record is None:
             return None
+        layer = self._layer(
+            plan,
+            LayerType(plan.kind, Compression(str(record["compression"]))),
+            Digest.parse(record["digest"]),
+            int(str(record["size"])),
+            Digest.parse(record["diff_id"]),
+        )
         if not self.store.exists(layer.desc):
             return None
         return PackedPlan(replace(layer, cached=True), hashes)
 
     def _remember(self, plan: LayerPlan, layer: Layer, hashes: dict[str, str]) -> None:
-        path = self._path(plan, hashes)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        record = {
+        record: dict[str, Json] = {
             "compression": LayerType.parse(layer.desc.media_type).compression.value,
             "diff_id": str(layer.diff_id),
             "digest": str(layer.desc.digest),
             "size": layer.desc.size,
         }
-        temporary = path.with_suffix(f".{id(plan):x}")
-        temporary.write_bytes(canonical(record))
-        temporary.replace(path)
+        write_cache(self._path(plan, hashes), record)
 
     def _path(self, plan: LayerPlan, hashes: dict[str, str]) -> Path:
         state = hashlib.sha256()

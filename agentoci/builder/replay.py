@@ -8,7 +8,6 @@ imports neither parser nor packer.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,28 +16,29 @@ from pathlib import Path
 from typing import Final
 
 from agentoci._internal import files, limits
-from agentoci._internal.clock import Clock
 from agentoci._internal.version import __version__
+from agentoci.builder.cachefile import read_cache, write_cache
 from agentoci.builder.options import FORMAT, BuildOptions
 from agentoci.builder.report import BuildReport, Built, Layer, Step
 from agentoci.builder.scan import RawEntry, fingerprint, scan
 from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.spec.jsonio import Json, canonical, loads_object
+from agentoci.spec.jsonio import Json
 from agentoci.store.layout import LayoutStore
 
 RACY_NS: Final = 50_000_000
-"""A file changed this shortly before it was read could change again within one tick of the file
-system's clock, unseen; what hangs on it is not remembered (git's "racy" entries)."""
+"""A file changed this shortly before the build began, or since, could change again within one tick
+of the file system's clock, unseen; what hangs on it is not remembered (git's "racy" entries)."""
 
 _RECORD_LIMIT: Final = 16 * limits.MIB
 
 
 @dataclass(slots=True)
 class Trace:
-    """What a build reads, while it goes on."""
+    """What a build that began at `opened_ns` reads, while it goes on."""
 
+    opened_ns: int
     folders: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str | None] = field(default_factory=dict)
     images: dict[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Trace:
 
     def text(self, path: Path) -> None:
         """A file outside the listed folders was read (it may be missing)."""
-        self.texts[str(path)] = _digest_of(path)
+        self.texts[str(path.absolute())] = _digest_of(path)
 
 
 @dataclass(slots=True)
@@ -81,27 +81,32 @@ class Records:
 
     store: LayoutStore
     cache: Path
-    clock: Clock
 
     def replay(self, context: Path, options: BuildOptions, report: BuildReport) -> Built | None:
         """The build's result, if nothing it reads has changed; None: build."""
-        with contextlib.suppress(OSError, AgentociError, KeyError, TypeError, ValueError):
-            path = self._path(context, options)
-            raw = files.read_at_most(path, _RECORD_LIMIT)
-            record = loads_object(raw, what=str(path), limit=_RECORD_LIMIT)
-            with self.store.using():
-                if self._still_true(context, record):
-                    built = _tell(record, report)
-                    tag_all(self.store, built.root, options)
-                    return built
-        return None
+        record = read_cache(self._path(context, options), limit=_RECORD_LIMIT)
+        if record is None:
+            return None
+        with self.store.using():
+            try:
+                if not self._still_true(context, record):
+                    return None
+                steps, built = _parse_steps(record), _parse_built(record)
+                warnings = [str(text) for text in _list(record["warnings"])]
+            except (OSError, AgentociError, KeyError, TypeError, ValueError):
+                return None
+            tag_all(self.store, built.root, options)
+        for step, layers in steps:
+            report.step(step, layers)
+        for text in warnings:
+            report.warning(text)
+        return built
 
     def keep(
         self, context: Path, options: BuildOptions, trace: Trace, report: Recorder, built: Built
     ) -> None:
         """Remember a build, unless something it read is so young that it could change unseen."""
-        now_ns = int(self.clock.now().timestamp() * 1e9)
-        if not trace.replayable or trace.newest_ns + RACY_NS > now_ns:
+        if not trace.replayable or trace.newest_ns + RACY_NS > trace.opened_ns:
             return
         from agentoci.content.graph import walk
 
@@ -119,9 +124,7 @@ class Records:
             "name": built.name,
             "version": built.version,
         }
-        path = self._path(context, options)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_atomically(path, canonical(document))
+        write_cache(self._path(context, options), document)
 
     def _path(self, context: Path, options: BuildOptions) -> Path:
         fallback = options.tags[0].repository if options.tags else ""
@@ -187,13 +190,16 @@ def _digest_of(path: Path) -> str | None:
         return None
 
 
-def _tell(record: Mapping[str, Json], report: BuildReport) -> Built:
+def _parse_steps(record: Mapping[str, Json]) -> list[tuple[Step, list[Layer]]]:
+    made: list[tuple[Step, list[Layer]]] = []
     for document in _list(record["steps"]):
         number, total, text, layers = _list(document)
         step = Step(int(str(number)), int(str(total)), str(text))
-        report.step(step, list(_layers(layers)))
-    for text in _list(record["warnings"]):
-        report.warning(str(text))
+        made.append((step, list(_layers(layers))))
+    return made
+
+
+def _parse_built(record: Mapping[str, Json]) -> Built:
     root = Descriptor.parse(record["root"], what="record")
     layers_made = tuple(_layers(record["layers"]))
     return Built(root, layers_made, str(record["name"]), str(record["version"]))

@@ -9,7 +9,7 @@ from agentoci.agentfile import Agentfile, parse
 from agentoci.builder.context import Context
 from agentoci.builder.loose import agentfile_for
 from agentoci.builder.memo import Memo
-from agentoci.builder.options import FORMAT, BuildOptions
+from agentoci.builder.options import BuildOptions
 from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport
 from agentoci.errors import Invalid
@@ -33,7 +33,7 @@ def read_agentfile(
         raise AgentfileMissing(f"{path}: {exc.strerror}") from exc
 
     def parse_setting(key: str, text: str) -> Json:
-        return memo.remember(f"set {FORMAT} {key}={text}", lambda: _setting(key, text))["value"]
+        return memo.remember(f"set {key}={text}", lambda: _setting(key, text))["value"]
 
     return parse(raw, file=str(path), build_args=options.build_args, settings=parse_setting)
 

@@ -18,8 +18,10 @@ from agentoci.agentfile.nodes import (
     Stage,
 )
 from agentoci.builder.compiling import Compiled
-from agentoci.builder.context import Context, OutsideContext, SourceMissing
-from agentoci.builder.copying import CopiedFile, check_collisions, generated, kind_of, plan_copy
+from agentoci.builder.context import Context, OutsideContext, SourceMissing, Unreadable
+from agentoci.builder.copying import RESERVED, CopiedFile, generated, kind_of, plan_copy
+from agentoci.builder.located import locate
+from agentoci.builder.names import TakenNames
 from agentoci.builder.packing import LayerPlan, PackedPlan, Packer
 from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.errors import Fault, Invalid, SourceFaults
@@ -91,14 +93,21 @@ class StageBuilder:
     report: BuildReport
     context_of: ContextOf
 
-    def plan(self, stage: Stage) -> list[tuple[Copy, list[LayerPlan]]]:
-        """The layers of every COPY, nothing packed yet; all faults are reported at once."""
+    def plan(self, stage: Stage, base: StageBase) -> list[tuple[Copy, list[LayerPlan]]]:
+        """The layers of every COPY, nothing packed yet; all faults are reported at once.
+
+        Raises SourceFaults, and Located for what the machine or a registry does not give.
+        """
         faults: list[Fault] = []
+        names = TakenNames()
+        for path in (*(entry.path for entry in base.files), *sorted(RESERVED)):
+            names.add_file(path)
         planned: list[tuple[Copy, list[LayerPlan]]] = []
         for instruction in stage.instructions:
             if isinstance(instruction, Copy):
                 with self._collecting(instruction, faults):
                     files = plan_copy(instruction, self.context_of(instruction))
+                    _take_names(names, files)
                     planned.append((instruction, list(plan_layers(files, instruction.original))))
         if faults:
             raise SourceFaults(faults)
@@ -112,7 +121,7 @@ class StageBuilder:
         steps: Iterator[Step],
     ) -> StageResult:
         """Pack the stage's layers; tells the report every step."""
-        planned = self.plan(stage)
+        planned = self.plan(stage, base)
         requirements = merge_requirements(base.requirements, compiled.requirements)
         closing = list(_closing_plans(compiled.document, requirements))
         copies = [plan for _, plans in planned for plan in plans]
@@ -166,6 +175,8 @@ class StageBuilder:
             faults.append(self.agentfile.fault(place, exc.message, width=width, hint=exc.hint))
         except Invalid as exc:
             faults.append(self.agentfile.fault(instruction.place, exc.message, hint=exc.hint))
+        except Unreadable as exc:
+            raise locate(self.agentfile, instruction.place, exc) from exc
 
 
 def plan_layers(files: Sequence[CopiedFile], created_by: str) -> Iterator[LayerPlan]:
@@ -240,8 +251,13 @@ def _inventory(
             if not copied.entry.is_folder:
                 path = copied.entry.path
                 found[path] = _file_entry(copied, made.files.get(path, ""), index)
-    check_collisions(found)
     return tuple(sorted(found.values(), key=lambda entry: entry.path))
+
+
+def _take_names(names: TakenNames, files: Iterable[CopiedFile]) -> None:
+    for copied in files:
+        take = names.add_folder if copied.entry.is_folder else names.add_file
+        take(copied.entry.path)
 
 
 def _file_entry(copied: CopiedFile, sha256: str, layer: int) -> FileEntry:

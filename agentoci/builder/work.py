@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from agentoci._internal import files, limits
 from agentoci.agentfile import Agentfile
 from agentoci.agentfile.nodes import Copy, Definition, Interface, Require, Stage
 from agentoci.builder.compiling import UNVERSIONED, Compiled, Compiler
-from agentoci.builder.context import Context
+from agentoci.builder.context import Context, OutsideContext
 from agentoci.builder.document import name_and_version, own_key
+from agentoci.builder.located import locate
 from agentoci.builder.memo import Memo
-from agentoci.builder.options import FORMAT, BuildOptions, ImageLookup
+from agentoci.builder.options import BuildOptions, ImageLookup
 from agentoci.builder.packing import LayerPlan, Packer
 from agentoci.builder.profiles import as_agent_layer, store_agent
 from agentoci.builder.replay import Trace
@@ -22,7 +24,8 @@ from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.builder.requirements import unsatisfied
 from agentoci.builder.stages import StageBase, StageBuilder, StageResult
 from agentoci.builder.statcache import StatCache
-from agentoci.errors import AgentociError, Fault, Invalid
+from agentoci.errors import AgentociError, Invalid
+from agentoci.layers.tree import DestinationExists
 from agentoci.layers.unpack import unpack_image
 from agentoci.spec import annotations as keys
 from agentoci.spec.digest import Digest
@@ -31,14 +34,6 @@ from agentoci.spec.jsonio import Json, canonical
 from agentoci.spec.reference import Reference
 from agentoci.store.images import Image, read_image
 from agentoci.store.layout import LayoutStore
-
-
-class BaseUnavailable(AgentociError):
-    """The image of a FROM cannot be had; the exit code is that of the cause."""
-
-    def __init__(self, fault: Fault, cause: AgentociError) -> None:
-        super().__init__(fault.render())
-        self.exit_code = cause.exit_code
 
 
 @dataclass(slots=True)
@@ -71,9 +66,9 @@ class Work:
         final = self.agentfile.final
         if any(isinstance(i, Copy) and i.from_stage is not None for i in final.instructions):
             raise Invalid("a dry run cannot plan COPY --from=STAGE", hint="build without --dry-run")
-        self._base(final)
+        base = StageBase() if final.base.stage is not None else self._base(final)
         builder = StageBuilder(self.agentfile, self.packer, self.report, self._context_of)
-        return [plan for _, plans in builder.plan(final) for plan in plans]
+        return [plan for _, plans in builder.plan(final, base) for plan in plans]
 
     def _build_stage(self, stage: Stage, steps: Iterator[Step]) -> None:
         base = self._base(stage)
@@ -106,7 +101,9 @@ class Work:
             image = self._lookup(reference)
             return _image_as_base(self.packer.store, image, reference)
         except AgentociError as exc:
-            raise self._at(stage, exc) from exc
+            raise locate(
+                self.agentfile, stage.base.place, exc, width=len(stage.base.reference)
+            ) from exc
 
     def _lookup(self, reference: Reference) -> Image:
         image = self.lookup(reference)
@@ -114,14 +111,6 @@ class Work:
         self.trace.images[reference.tagged] = str(image.root.digest)
         self.trace.replayable &= entry is not None and entry.digest == image.root.digest
         return image
-
-    def _at(self, stage: Stage, error: AgentociError) -> AgentociError:
-        """The same error, with the place of the FROM before its message."""
-        place = stage.base.place
-        fault = self.agentfile.fault(
-            place, error.message, width=len(stage.base.reference), hint=error.hint
-        )
-        return BaseUnavailable(fault, error)
 
     def _compile(self, stage: Stage, base: StageBase) -> Compiled:
         compiler = Compiler(self.agentfile, self.context)
@@ -133,7 +122,7 @@ class Work:
             made.append(compiler.compile(stage, base=base.definition, fallback_name=fallback))
             return made[0].document
 
-        key = f"definition {FORMAT} {fallback} {self._fingerprint(stage, base)}"
+        key = f"definition {fallback} {self._fingerprint(stage, base)}"
         document = self.memo.remember(key, compile_now)
         if made:
             return made[0]
@@ -164,7 +153,11 @@ class Work:
             )
             root = store_agent(store, config, tuple(x.desc for x in result.layers), {})
             return self._unpack(read_image(store, root, what=f"stage {instruction.from_}"))
-        return self._unpack(self._lookup(Reference.parse(instruction.from_)))
+        try:
+            return self._unpack(self._lookup(Reference.parse(instruction.from_)))
+        except AgentociError as exc:
+            place = instruction.from_place or instruction.place
+            raise locate(self.agentfile, place, exc, width=len(instruction.from_)) from exc
 
     def _unpack(self, image: Image) -> Context:
         """The content of an image as a context, unpacked once and kept in the cache."""
@@ -173,7 +166,8 @@ class Work:
             folder.parent.mkdir(parents=True, exist_ok=True)
             store = self.packer.store
             layers = image.packed_layers(store)
-            unpack_image(layers, folder, inventory=image.inventory(store))
+            with contextlib.suppress(DestinationExists):  # another build was faster
+                unpack_image(layers, folder, inventory=image.inventory(store))
         os.utime(folder)
         return Context.whole(folder)
 
@@ -225,7 +219,11 @@ def _image_as_base(store: LayoutStore, image: Image, reference: Reference) -> St
 
 
 def _content_digest(context: Context, path: str) -> str:
-    found = context.lookup(path)
+    """The digest of a file of the context; compiling says what is wrong with another one."""
+    try:
+        found = context.lookup(path)
+    except OutsideContext:
+        found = None
     if found is None or not found.is_regular:
         return "none"
     content = files.read_at_most(Path(context.locate(path)), limits.MAX_DEFINITION_BYTES)
