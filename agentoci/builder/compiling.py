@@ -27,6 +27,9 @@ from agentoci.spec.jsonio import Json
 UNVERSIONED: Final = "0.0.0"
 """The version of an agent that declares none."""
 
+PLAIN_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
+"""The grammar of names in definitions, without importing their model."""
+
 _PARTIAL_VERSION: Final = re.compile(r"\d+(\.\d+)?")
 
 
@@ -57,9 +60,22 @@ class Compiler:
                 document = step(document, instruction)
         metadata = _part(document, "metadata")
         metadata["name"] = metadata.get("name") or fallback_name
-        self._check(stage, document)
+        if not self._is_plain(stage, document):
+            self._check(stage, document)
         required = tuple(i for i in stage.instructions if isinstance(i, Require))
         return Compiled(document, required, tuple(self.warnings))
+
+    def _is_plain(self, stage: Stage, document: dict[str, Json]) -> bool:
+        """Whether nothing was said that could break the schema, whose import is not for free.
+
+        The base's definition was checked when the base was built.
+        """
+        said = (Definition, Require, Set)
+        name = str(_part(document, "metadata")["name"])
+        return PLAIN_NAME.fullmatch(name) is not None and not any(
+            isinstance(i, said) or (isinstance(i, Interface) and i.kind != "name")
+            for i in stage.instructions
+        )
 
     def _definition(self, document: dict[str, Json], instruction: object) -> dict[str, Json]:
         if not isinstance(instruction, Definition):

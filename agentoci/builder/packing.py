@@ -68,47 +68,40 @@ class Packer:
     known: Callable[[CopiedFile], str | None]
     learn: Callable[[CopiedFile, str], None]
 
-    def make_all(
-        self, plans: Sequence[LayerPlan], done: Callable[[LayerPlan, Layer], None]
-    ) -> list[PackedPlan]:
-        """The layers of the plans, in their order; made in parallel, the largest first.
+    @contextmanager
+    def packing(self, plans: Sequence[LayerPlan]) -> Iterator[Callable[[], list[PackedPlan]]]:
+        """Begin to make the layers of the plans, in parallel, the largest first.
 
-        `done` is told about each one as it is ready, from the calling thread.
+        Gives a function that waits for them, in the order of the plans; the block may do other
+        work before. Leaving it early cancels what has not begun.
         """
-        order = sorted(range(len(plans)), key=lambda index: -plans[index].size)
-        made: dict[int, PackedPlan] = {}
-        waiting = []
-        for index in order:
-            hit = self._from_cache(plans[index])
-            if hit is not None:
-                made[index] = hit
-                done(plans[index], hit.layer)
-            else:
-                waiting.append(index)
-        if waiting:
-            self._pack_all(plans, waiting, made, done)
-        return [made[index] for index in range(len(plans))]
-
-    def _pack_all(
-        self,
-        plans: Sequence[LayerPlan],
-        waiting: Sequence[int],
-        made: dict[int, PackedPlan],
-        done: Callable[[LayerPlan, Layer], None],
-    ) -> None:
         with _quick_switches(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="pack") as pool:
-            futures = {index: pool.submit(self.make, plans[index]) for index in waiting}
+            futures = {
+                index: pool.submit(self.make_or_find, plans[index])
+                for index in sorted(range(len(plans)), key=lambda index: -plans[index].size)
+            }
+
+            def finish() -> list[PackedPlan]:
+                made = [futures[index].result() for index in range(len(plans))]
+                self._learn_all(plans, made)
+                return made
+
             try:
-                for index, future in futures.items():
-                    made[index] = future.result()
-                    done(plans[index], made[index].layer)
-            except BaseException:
+                yield finish
+            finally:
                 pool.shutdown(wait=False, cancel_futures=True)
-                raise
-        for index in waiting:
-            for copied in plans[index].files:
-                if (sha256 := made[index].files.get(copied.entry.path)) is not None:
-                    self.learn(copied, sha256)
+
+    def _learn_all(self, plans: Sequence[LayerPlan], made: Sequence[PackedPlan]) -> None:
+        for plan, each in zip(plans, made, strict=True):
+            if each.layer.cached:
+                continue
+            for copied in plan.files:
+                if (identity := each.files.get(copied.entry.path)) is not None:
+                    self.learn(copied, identity)
+
+    def make_or_find(self, plan: LayerPlan) -> PackedPlan:
+        """One layer, from the cache when nothing of it changed."""
+        return self._from_cache(plan) or self.make(plan)
 
     def make(self, plan: LayerPlan) -> PackedPlan:
         """Pack one layer into the store."""

@@ -117,23 +117,27 @@ class StageBuilder:
         self,
         stage: Stage,
         base: StageBase,
-        compiled: Compiled,
+        compile_definition: Callable[[], Compiled],
         steps: Iterator[Step],
     ) -> StageResult:
-        """Pack the stage's layers; tells the report every step."""
+        """Pack the stage's layers, and compile the definition meanwhile; tells every step."""
         planned = self.plan(stage, base)
-        requirements = merge_requirements(base.requirements, compiled.requirements)
-        closing = list(_closing_plans(compiled.document, requirements))
         copies = [plan for _, plans in planned for plan in plans]
-        content = sorted([*copies, *closing], key=_layer_rank)
-        packed = self.packer.make_all(content, lambda _plan, _layer: None)
+        with self.packer.packing(copies) as finish:
+            compiled = compile_definition()
+            requirements = merge_requirements(base.requirements, compiled.requirements)
+            closing = list(_closing_plans(compiled.document, requirements))
+            made_closing = [self.packer.make_or_find(plan) for plan in closing]
+            both = [*zip(copies, finish(), strict=True), *zip(closing, made_closing, strict=True)]
+        both.sort(key=lambda pair: _layer_rank(pair[0]))
+        content, packed = [plan for plan, _ in both], [made for _, made in both]
         files = _inventory(base, content, packed)
         interface = LayerPlan(
             LayerKind.INTERFACE,
             _interface_files(compiled.document, files, len(base.layers) + len(packed)),
             "interface",
         )
-        packed += self.packer.make_all([interface], lambda _plan, _layer: None)
+        packed.append(self.packer.make_or_find(interface))
         self._tell(stage, planned, content, packed, steps)
         made = tuple(each.layer for each in packed)
         return StageResult(

@@ -77,7 +77,8 @@ def build_tree(store: LayoutStore, cache: Path, folder: Path) -> tuple[Descripto
         learn=lambda _copied, _sha256: None,
     )
     builder = StageBuilder(agentfile, packer, NoReport(), lambda _copy: context)
-    stage = builder.build(agentfile.final, base, Compiled(definition, ()), iter(()))
+    compiled = Compiled(definition, ())
+    stage = builder.build(agentfile.final, base, lambda: compiled, iter(()))
     return store_stage(store, stage, options), _names(sidecar, definition)
 
 

@@ -73,11 +73,15 @@ class Work:
     def _build_stage(self, stage: Stage, steps: Iterator[Step]) -> None:
         base = self._base(stage)
         self.report.step(next(steps), base.layers)
-        compiled = self._compile(stage, base)
-        for text in self._warnings(stage, compiled):
-            self.report.warning(text)
+
+        def compile_definition() -> Compiled:
+            compiled = self._compile(stage, base)
+            for text in self._warnings(stage, compiled):
+                self.report.warning(text)
+            return compiled
+
         builder = StageBuilder(self.agentfile, self.packer, self.report, self._context_of)
-        self.results[stage.index] = builder.build(stage, base, compiled, steps)
+        self.results[stage.index] = builder.build(stage, base, compile_definition, steps)
 
     def _warnings(self, stage: Stage, compiled: Compiled) -> Iterator[str]:
         yield from compiled.warnings
