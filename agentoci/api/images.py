@@ -85,7 +85,8 @@ class Images:
     def find(self, text: str) -> Entry:
         """The entry that a reference, a digest or the beginning of an id means.
 
-        Raises ImageNotFound with the nearest name, ImageInUse when an id is ambiguous.
+        Raises ImageNotFound with the nearest name, ImageInUse when an id is ambiguous, and
+        InvalidReference for what cannot be a name and is near none.
         """
         entries = self._engine.store.index.read()
         found = _by_reference(entries, text, self._engine.settings.file.default_registry)
@@ -200,6 +201,8 @@ def _by_id(entries: Sequence[Entry], text: str) -> Entry | None:
 def _not_found(entries: Sequence[Entry], text: str) -> ImageNotFound:
     names = [entry.name for entry in entries if entry.name]
     near = difflib.get_close_matches(text, names, 1)
+    if not near and _SHORT_ID.fullmatch(text) is None:
+        Reference.parse(text)  # raises when there cannot be such a name
     hint = f"did you mean {near[0]!r}?" if near else "`agent images` lists what is here"
     return ImageNotFound(f"{text}: no such image in the local store", hint=hint)
 

@@ -143,6 +143,7 @@ class Transfers:
                 self._refuse_moves(entries)
             for entry in entries:
                 self._check_complete(store, entry)
+            for entry in entries:
                 store.tag(entry.desc.bare(), entry.name or str(entry.digest))
         return entries
 
@@ -163,11 +164,16 @@ class Transfers:
                 )
 
     def _check_complete(self, store: LayoutStore, entry: Entry) -> None:
-        for desc in walk(store, entry.desc.bare()).descriptors():
+        from agentoci.store.archive import BadArchive
+
+        what = entry.name or entry.digest
+        try:
+            found = walk(store, entry.desc.bare())
+        except ContentNotFound as exc:
+            raise BadArchive(f"{what}: the archive lacks a manifest ({exc.message})") from exc
+        for desc in found.descriptors():
             if not store.exists(desc):
-                raise ContentNotFound(
-                    f"{entry.name or entry.digest}: the archive lacks {desc.digest}"
-                )
+                raise BadArchive(f"{what}: the archive lacks {desc.digest}")
 
     # Where from, where to
 

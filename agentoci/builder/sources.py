@@ -12,7 +12,7 @@ from agentoci.builder.memo import Memo
 from agentoci.builder.options import BuildOptions
 from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport
-from agentoci.errors import Invalid
+from agentoci.errors import NotFound
 from agentoci.spec.jsonio import Json
 
 
@@ -44,7 +44,7 @@ def _setting(key: str, text: str) -> dict[str, Json]:
     return {"value": resolve_setting(key).parse(text)}
 
 
-class AgentfileMissing(Invalid):
+class AgentfileMissing(NotFound):
     """No Agentfile, and no single `.agentdef`, in the folder."""
 
 

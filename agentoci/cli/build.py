@@ -77,6 +77,8 @@ def build_command(
     """
     from agentoci.api.builds import BuildOptions, Compression, Profile
 
+    if switches["push"]:
+        _check_destinations(engine, tags)
     options = BuildOptions(
         tags=tags,
         file=file,
@@ -103,11 +105,17 @@ def _arguments(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
     return dict(pairs)
 
 
+def _check_destinations(engine: Engine, tags: Sequence[Reference]) -> None:
+    """Before the build: a long one should not end with names that lead nowhere."""
+    if not tags:
+        raise click.UsageError("--push needs a name: -t HOST/NAME:TAG")
+    for tag in tags:
+        engine.transfers.at_registry(tag)
+
+
 def _push(engine: Engine, tags: Sequence[Reference], *, quiet: bool) -> None:
     from agentoci.cli.registry import pushed
 
-    if not tags:
-        raise click.UsageError("--push needs a name: -t HOST/NAME:TAG")
     for tag in tags:
         pushed(engine, str(tag), None, as_image=False, quiet=quiet)
 
