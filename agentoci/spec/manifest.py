@@ -180,14 +180,18 @@ def _parse_image_manifest(
         raise InvalidManifest(f"{what}: has no list of layers")
     if len(layers) > limits.MAX_LAYERS:
         raise InvalidManifest(f"{what}: more than {limits.MAX_LAYERS} layers")
+    config = Descriptor.parse(document.get("config"), what=f"{what}: config")
+    annotations = parse_annotations(document.get("annotations"), what=what)
+    for stated in (config.media_type, annotations.get(keys.ARTIFACT_TYPE, "")):
+        mediatypes.check_version(stated, what=what)
     return Manifest(
         raw,
         media_type,
-        Descriptor.parse(document.get("config"), what=f"{what}: config"),
+        config,
         tuple(Descriptor.parse(layer, what=f"{what}: layer {i}") for i, layer in enumerate(layers)),
         _artifact_type(document, what=what),
         _subject(document, what=what),
-        parse_annotations(document.get("annotations"), what=what),
+        annotations,
     )
 
 

@@ -105,24 +105,15 @@ def _split_tag(text: str, name: str) -> tuple[str, str | None]:
     before, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
         return name, None
-    return before, _checked_tag(text, tag)
-
-
-def _checked_tag(text: str, tag: str) -> str:
     if not _TAG.fullmatch(tag):
         raise InvalidReference(
             f"{text!r}: {tag!r} is not a tag",
             hint="a tag is up to 128 letters, digits, '_', '.' and '-', not led by '.' or '-'",
         )
-    return tag
+    return before, tag
 
 
 def _name_hint(name: str) -> str | None:
     if name != name.lower():
         return f"names are lower case: {name.lower()!r}"
     return "a name is lower-case letters and digits, joined by '.', '_', '-' and '/'"
-
-
-def parse_tag(text: str) -> str:
-    """A bare tag; raises InvalidReference."""
-    return _split_tag(text, f"x:{text}")[1] or DEFAULT_TAG
