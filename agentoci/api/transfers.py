@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
@@ -86,7 +87,7 @@ class Transfers:
         """
         location = parse_location(text)
         source, selector, own_name = self._source(location)
-        local = local_name(Reference.parse(name)) if name else own_name
+        local = local_name(Reference.parse(name)) if name else own_name()
         store = self._engine.writable_store
         with store.using():
             done = self._copied(source, selector, store, local, local)
@@ -202,16 +203,16 @@ class Transfers:
             return True
         return not location.is_local or self._engine.settings.file.default_registry is not None
 
-    def _source(self, location: Location) -> tuple[ReadableTarget, str, str]:
-        """The target to read from, what to ask it for, and the name to keep it under."""
+    def _source(self, location: Location) -> tuple[ReadableTarget, str, Callable[[], str]]:
+        """The target to read from, what to ask it for, and how it is called by itself."""
         if isinstance(location, LayoutLocation):
             layout = LayoutStore.open(location.folder, clock=self._engine.clock)
             entry = self.layout_entry(layout, location)
-            name = entry.name or str(entry.digest)
-            return layout, entry.name or str(entry.digest), name
+            selector = entry.name or str(entry.digest)
+            return layout, selector, lambda: _name_here(entry, location)
         reference = self.at_registry(location)
         repository = self._engine.client.repository(reference)
-        return repository, reference.selector, local_name(location)
+        return repository, reference.selector, lambda: local_name(location)
 
     def layout_entry(self, layout: LayoutStore, location: LayoutLocation) -> Entry:
         """The entry that a location means; without a name, the only one. Raises ContentNotFound."""
@@ -223,9 +224,10 @@ class Transfers:
         names = sorted(entry.name or str(entry.digest) for entry in entries)
         if location.name is None and len(entries) == 1:
             return entries[0]
-        wanted = location.name or "a name is needed"
-        shown = ", ".join(names[:5]) or "nothing"
-        raise ContentNotFound(f"{location.folder}: {wanted}", hint=f"the layout holds {shown}")
+        hint = f"the layout holds {', '.join(names[:5]) or 'nothing'}"
+        if location.name is None:
+            raise ContentNotFound(f"{location.folder}: say which image: {location}:NAME", hint=hint)
+        raise ContentNotFound(f"{location.folder}: no image {location.name!r} in it", hint=hint)
 
     def _profiled(self, desc: Descriptor, *, as_image: bool) -> Descriptor:
         if not as_image:
@@ -251,3 +253,15 @@ class Transfers:
 
     def _progress(self) -> Progress:
         return self._engine.progress or NoProgress()
+
+
+def _name_here(entry: Entry, location: LayoutLocation) -> str:
+    """The name that an image of a layout gets here; other tools write bare tags there."""
+    if entry.name is None:
+        return str(entry.digest)
+    if "/" not in entry.name and ":" not in entry.name:
+        raise NoRegistry(
+            f"{location}: the layout calls it {entry.name!r}, which is a tag without a name",
+            hint=f"say how to call it here: agent pull {location} NAME:{entry.name}",
+        )
+    return local_name(Reference.parse(entry.name))
