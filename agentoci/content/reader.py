@@ -35,11 +35,14 @@ class VerifiedReader:
         self._hash = desc.digest.hasher()
         self._left = desc.size
         self._checked = False
+        self._failure: Integrity | None = None
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes; b"" only when everything was right."""
         if self._left == 0:
             self._finish()
+            return b""
+        if size == 0:
             return b""
         wanted = self._left if size < 0 else min(size, self._left)
         chunk = self._stream.read(wanted)
@@ -54,14 +57,19 @@ class VerifiedReader:
         return chunk
 
     def _finish(self) -> None:
-        if self._checked:
-            return
+        if not self._checked:
+            self._failure = self._compare()
+            self._checked = True
+        if self._failure is not None:
+            raise self._failure
+
+    def _compare(self) -> Integrity | None:
         if self._stream.read(1):
-            raise SizeMismatch(f"{self._desc.digest}: longer than {self._desc.size} bytes")
+            return SizeMismatch(f"{self._desc.digest}: longer than {self._desc.size} bytes")
         found = Digest.from_hash(self._hash)
         if found != self._desc.digest:
-            raise DigestMismatch(f"{self._desc.digest}: the content has digest {found}")
-        self._checked = True
+            return DigestMismatch(f"{self._desc.digest}: the content has digest {found}")
+        return None
 
 
 def fetch_bytes(source: Fetcher, desc: Descriptor, *, limit: int | None = None) -> bytes:
