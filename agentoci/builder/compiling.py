@@ -19,8 +19,9 @@ from agentoci.agentfile.nodes import (
     Set,
     Stage,
 )
-from agentoci.builder.context import Context, OutsideContext, unreadable
+from agentoci.builder.context import Context, OutsideContext
 from agentoci.errors import SourceFaults
+from agentoci.layers.source import reading_failed
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json
 
@@ -190,7 +191,7 @@ class Compiler:
         try:
             content = files.read_at_most(Path(where), limit)
         except OSError as exc:
-            raise unreadable(where, exc) from exc
+            raise reading_failed(where, exc) from exc
         if len(content) > limit:
             refuse(f"{path}: larger than {limit} bytes", None)
         return content

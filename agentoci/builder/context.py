@@ -14,7 +14,8 @@ from agentoci.builder.ignore import NAME as IGNORE_FILE
 from agentoci.builder.ignore import Ignored, read_rules
 from agentoci.builder.replay import Trace
 from agentoci.builder.scan import scan
-from agentoci.errors import Denied, Invalid, NotFound
+from agentoci.errors import Invalid, NotFound
+from agentoci.layers.source import reading_failed
 
 
 class OutsideContext(Invalid):
@@ -31,10 +32,6 @@ class BadPattern(Invalid):
 
 class ContextMissing(NotFound):
     """The context is not a folder that can be read."""
-
-
-class Unreadable(Denied):
-    """The machine does not let us read a part of the context."""
 
 
 class ContextFile(NamedTuple):
@@ -147,7 +144,7 @@ class Context:
         try:
             entries = scan(self.locate(folder))
         except OSError as exc:
-            raise unreadable(self.locate(folder), exc) from exc
+            raise reading_failed(self.locate(folder), exc) from exc
         if self._trace is not None:
             self._trace.folder(folder, entries)
         ignored = self._ignored
@@ -214,14 +211,6 @@ def normalise(path: str) -> str:
             f"{path!r} leads out of the context", hint="copy from inside the folder that is built"
         )
     return "" if clean == "." else clean
-
-
-def unreadable(path: str, exc: OSError) -> Invalid | Unreadable:
-    """What an error of the machine means for whoever wanted to read `path`."""
-    if isinstance(exc, PermissionError):
-        hint = "make it readable, or leave it out by .agentignore"
-        return Unreadable(f"{path}: may not be read: {exc.strerror}", hint=hint)
-    return Invalid(f"{path}: cannot be read: {exc.strerror}")
 
 
 def _part_expression(part: str) -> re.Pattern[str]:

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from agentoci.agentfile.nodes import Copy
-from agentoci.builder.context import Context, ContextFile, OutsideContext, unreadable
+from agentoci.builder.context import Context, ContextFile, OutsideContext
 from agentoci.errors import Invalid
 from agentoci.layers.paths import fault_of, link_fault_of
+from agentoci.layers.source import reading_failed
 from agentoci.layers.tar import TarEntry
 from agentoci.spec.mediatypes import LayerKind
 
@@ -69,7 +70,7 @@ def is_folder(destination: str) -> bool:
 def plan_copy(instruction: Copy, context: Context) -> list[CopiedFile]:
     """The files that one COPY brings, sorted by path.
 
-    Raises SourceMissing, OutsideContext, Unreadable, BadPattern and BadDestination.
+    Raises SourceMissing, OutsideContext, BadPattern, BadDestination, and what the machine says.
     """
     destination = image_path(instruction.destination)
     into_folder = is_folder(instruction.destination)
@@ -146,7 +147,7 @@ def _read_link(file: ContextFile, context: Context) -> str:
     try:
         target = os.readlink(context.locate(file.path))  # noqa: PTH115 (surrogates pass)
     except OSError as exc:
-        raise unreadable(context.locate(file.path), exc) from exc
+        raise reading_failed(context.locate(file.path), exc) from exc
     if target.startswith("/"):
         raise OutsideContext(
             f"{file.path!r} is a link to the absolute path {target!r}",

@@ -54,6 +54,8 @@ def read_rules(context: Path) -> Ignored:
         return _defaults_only
     except OSError as exc:
         raise Invalid(f"{path}: {exc.strerror}") from exc
+    if len(raw) > limits.MIB:
+        raise Invalid(f"{path}: larger than 1 MiB")
     try:
         lines = raw.decode("utf-8").splitlines()
     except UnicodeDecodeError as exc:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -45,14 +47,23 @@ def agentfile_for(
         ) from exc
     definition = read_definition(content, file=str(path))
     knowledge = definition.spec.knowledge
-    lines = ["FROM scratch", f"DEFINITION {name}"]
+    lines = ["FROM scratch", f"DEFINITION {_word(name)}"]
     for wanted in dict.fromkeys((*knowledge.static, *knowledge.principles)):
         source = _locate(context, wanted)
         if source is None:
             warn(f"{name}: knowledge file {wanted!r} is not in the folder")
         else:
-            lines.append(f'COPY ["{source}", "/agent/knowledge/{wanted}"]')
+            lines.append(f"COPY {json.dumps([_literal(source), f'/agent/knowledge/{wanted}'])}")
     return parse("\n".join(lines) + "\n", file=name, build_args=options.build_args)
+
+
+def _literal(path: str) -> str:
+    """A source that means this path alone, whatever is in it."""
+    return re.sub(r"([*?\[\\])", r"\\\1", path) if re.search(r"[*?\[]", path) else path
+
+
+def _word(text: str) -> str:
+    return '"' + re.sub(r'(["\\$])', r"\\\1", text) + '"'
 
 
 def _locate(context: Context, wanted: str) -> str | None:

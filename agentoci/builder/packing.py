@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from agentoci.builder.copying import CopiedFile
 from agentoci.builder.options import FORMAT
 from agentoci.builder.report import Layer
 from agentoci.layers.compress import format_id
-from agentoci.layers.pack import pack
+from agentoci.layers.pack import BlobSink, pack
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
@@ -67,13 +68,14 @@ class Packer:
     use_cache: bool
     known: Callable[[CopiedFile], str | None]
     learn: Callable[[CopiedFile, str], None]
+    stop: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def packing(self, plans: Sequence[LayerPlan]) -> Iterator[Callable[[], list[PackedPlan]]]:
         """Begin to make the layers of the plans, in parallel, the largest first.
 
         Gives a function that waits for them, in the order of the plans; the block may do other
-        work before. Leaving it early cancels what has not begun.
+        work before. Leaving it by an error stops what has begun, too.
         """
         with _quick_switches(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="pack") as pool:
             futures = {
@@ -88,8 +90,10 @@ class Packer:
 
             try:
                 yield finish
-            finally:
+            except BaseException:
+                self.stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
+                raise
 
     def _learn_all(self, plans: Sequence[LayerPlan], made: Sequence[PackedPlan]) -> None:
         for plan, each in zip(plans, made, strict=True):
@@ -107,7 +111,8 @@ class Packer:
         """Pack one layer into the store."""
         entries = [copied.entry for copied in plan.files]
         with self.store.writer() as writer:
-            packed = pack(entries, writer, compression=self.compression, epoch=self.epoch)
+            sink = _Stoppable(writer, self.stop)
+            packed = pack(entries, sink, compression=self.compression, epoch=self.epoch)
             digest = writer.commit()
             layer_type = LayerType(plan.kind, packed.compression)
             layer = self._layer(plan, layer_type, digest, writer.size, packed.diff_id)
@@ -180,6 +185,26 @@ def _quick_switches() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
+
+
+class _Stopped(Exception):
+    """Another layer failed, or the user wants to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """A sink that takes nothing more once the build has ended."""
+
+    inner: BlobSink
+    stop: threading.Event
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        if self.stop.is_set():
+            raise _Stopped
+        self.inner.write(chunk)
+
+    def digest(self) -> Digest:
+        return self.inner.digest()
 
 
 def _has_body(copied: CopiedFile) -> bool:

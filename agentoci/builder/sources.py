@@ -12,14 +12,14 @@ from agentoci.builder.memo import Memo
 from agentoci.builder.options import BuildOptions
 from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport
-from agentoci.errors import NotFound
+from agentoci.errors import Invalid, NotFound
 from agentoci.spec.jsonio import Json
 
 
 def read_agentfile(
     context: Context, options: BuildOptions, memo: Memo, report: BuildReport, trace: Trace
 ) -> Agentfile:
-    """The parsed Agentfile of the options, or of the context; raises AgentfileMissing."""
+    """The parsed Agentfile of the options, or of the context; raises as `find_agentfile`."""
     if options.file is None:
         trace.text(context.root / "Agentfile")
     path = options.file or find_agentfile(context.root)
@@ -30,7 +30,8 @@ def read_agentfile(
     try:
         raw = files.read_at_most(path, limits.MAX_AGENTFILE_BYTES)
     except OSError as exc:
-        raise AgentfileMissing(f"{path}: {exc.strerror}") from exc
+        hint = "-f names the file; PATH is the folder to copy from"
+        raise AgentfileMissing(f"{path}: {exc.strerror}", hint=hint) from exc
 
     def parse_setting(key: str, text: str) -> Json:
         return memo.remember(f"set {key}={text}", lambda: _setting(key, text))["value"]
@@ -45,18 +46,26 @@ def _setting(key: str, text: str) -> dict[str, Json]:
 
 
 class AgentfileMissing(NotFound):
-    """No Agentfile, and no single `.agentdef`, in the folder."""
+    """The Agentfile is not there."""
+
+
+class AmbiguousDefinition(Invalid):
+    """No Agentfile, and several `.agentdef` files to choose from."""
 
 
 def find_agentfile(context: Path) -> Path:
-    """`Agentfile` in the folder, else its only `.agentdef`; raises AgentfileMissing."""
+    """`Agentfile` in the folder, else its only `.agentdef`.
+
+    Raises AgentfileMissing, and AmbiguousDefinition when there are several.
+    """
     path = context / "Agentfile"
     if path.is_file():
         return path
     definitions = sorted(context.glob("*.agentdef"))
     if len(definitions) == 1:
         return definitions[0]
-    found = f"{len(definitions)} .agentdef files" if definitions else "no .agentdef"
-    raise AgentfileMissing(
-        f"{context}: no Agentfile, and {found}", hint="name the file with -f FILE"
-    )
+    hint = "name the file with -f FILE"
+    if definitions:
+        found = f"no Agentfile, and {len(definitions)} .agentdef files"
+        raise AmbiguousDefinition(f"{context}: {found}", hint=hint)
+    raise AgentfileMissing(f"{context}: no Agentfile, and no .agentdef", hint=hint)

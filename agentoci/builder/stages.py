@@ -18,7 +18,7 @@ from agentoci.agentfile.nodes import (
     Stage,
 )
 from agentoci.builder.compiling import Compiled
-from agentoci.builder.context import Context, OutsideContext, SourceMissing, Unreadable
+from agentoci.builder.context import Context, OutsideContext, SourceMissing
 from agentoci.builder.copying import RESERVED, CopiedFile, generated, kind_of, plan_copy
 from agentoci.builder.located import locate
 from agentoci.builder.names import TakenNames
@@ -27,7 +27,8 @@ from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.errors import Fault, Invalid, SourceFaults
 from agentoci.layers.inventory import FileEntry, Inventory
 from agentoci.layers.pack import ALONE
-from agentoci.layers.split import split
+from agentoci.layers.source import ChangedWhileReading, SourceDenied, SourceUnreadable
+from agentoci.layers.split import Scale, split
 from agentoci.spec.imageconfig import HistoryEntry
 from agentoci.spec.jsonio import Json, canonical
 from agentoci.spec.mediatypes import LayerKind
@@ -179,7 +180,7 @@ class StageBuilder:
             faults.append(self.agentfile.fault(place, exc.message, width=width, hint=exc.hint))
         except Invalid as exc:
             faults.append(self.agentfile.fault(instruction.place, exc.message, hint=exc.hint))
-        except Unreadable as exc:
+        except (SourceDenied, SourceUnreadable, ChangedWhileReading) as exc:
             raise locate(self.agentfile, instruction.place, exc) from exc
 
 
@@ -188,9 +189,10 @@ def plan_layers(files: Sequence[CopiedFile], created_by: str) -> Iterator[LayerP
     by_kind: dict[LayerKind, list[CopiedFile]] = {}
     for copied in files:
         by_kind.setdefault(kind_of(copied.entry.path), []).append(copied)
+    scale = Scale.of(copied.entry for copied in files)
     for kind, members in by_kind.items():
         by_path = {copied.entry.path: copied for copied in members}
-        for group in split([copied.entry for copied in members]):
+        for group in split([copied.entry for copied in members], scale):
             chosen = tuple(by_path[entry.path] for entry in group)
             yield LayerPlan(kind, chosen, created_by)
 

@@ -1,14 +1,13 @@
 """Compression of layers, with parameters that are part of format version 1.
 
 zstd level 3 of the pinned library; gzip level 6 without name and time. What does not get at least
-5 % smaller is kept as it is: a small layer is tried, a huge one is judged by four samples.
+5 % smaller is kept as it is: a small layer is tried, a large one is judged by four samples.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from io import FileIO
 from typing import Final, Protocol
 
 from agentoci.spec.mediatypes import Compression
@@ -16,8 +15,8 @@ from agentoci.spec.mediatypes import Compression
 ZSTD_LEVEL: Final = 3
 GZIP_LEVEL: Final = 6
 _GAIN: Final = 0.95
-_SAMPLES: Final = 4
-_SAMPLE_SIZE: Final = 64 * 1024
+SAMPLES: Final = 4
+SAMPLE_SIZE: Final = 64 * 1024
 
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
@@ -70,18 +69,15 @@ def open_compressor(wanted: Compression, size: int) -> Compressor:
     return _Gzip()
 
 
-def compresses(stream: FileIO, size: int) -> bool:
-    """Whether a huge file gets smaller, judged by samples at its start, quarters and middle."""
+def compresses(samples: Iterable[bytes]) -> bool:
+    """Whether a large layer gets smaller, judged by samples of its content."""
     import zstandard
 
     compressor = zstandard.ZstdCompressor(level=1)
     raw = packed = 0
-    for number in range(_SAMPLES):
-        stream.seek(size * number // _SAMPLES)
-        sample = stream.read(_SAMPLE_SIZE)
+    for sample in samples:
         raw += len(sample)
         packed += len(compressor.compress(sample))
-    stream.seek(0)
     return packed <= raw * _GAIN
 
 

@@ -1,34 +1,38 @@
 """From entries to a layer blob: tar, hash and compress in one streaming pass.
 
-A layer of small files is made in memory (it is a few MiB by construction); a huge file is streamed.
+A layer of a few MiB is made in memory; a larger one is streamed, so that memory stays small
+whatever the size of files and layers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from typing import Final, Protocol
 
 from agentoci._internal import limits
-from agentoci.errors import AgentociError
 from agentoci.layers import tar
-from agentoci.layers.compress import compress_whole, compresses, open_compressor
+from agentoci.layers.compress import (
+    SAMPLE_SIZE,
+    SAMPLES,
+    compress_whole,
+    compresses,
+    open_compressor,
+)
+from agentoci.layers.source import ChangedWhileReading, open_source, read_whole, reading_failed
 from agentoci.layers.split import HUGE
 from agentoci.layers.tar import TarEntry
 from agentoci.spec.digest import Digest
 from agentoci.spec.mediatypes import Compression
 
+__all__ = ["ALONE", "BlobSink", "ChangedWhileReading", "Packed", "pack", "with_folders"]
+
 ALONE: Final = "layer:"
 """Before the digest that identifies a file which is a layer of its own: hashing its content once
 more beside the layer would cost a quarter of the time of packing it."""
-
-
-class ChangedWhileReading(AgentociError):
-    """A file of the context got another size while it was packed."""
 
 
 class BlobSink(Protocol):
@@ -61,21 +65,22 @@ def pack(
 ) -> Packed:
     """Write the entries, in their order, as one layer.
 
-    Raises ChangedWhileReading when a file has not the size that its entry says.
+    Raises ChangedWhileReading when a file is not what its entry says, SourceDenied and
+    SourceUnreadable.
     """
-    if len(entries) == 1 and entries[0].size > HUGE and entries[0].source is not None:
-        return _pack_huge(entries[0], entries[0].source, sink, compression, epoch)
-    return _pack_small(entries, sink, compression, epoch)
+    if sum(entry.size for entry in entries) > HUGE:
+        return _pack_streamed(entries, sink, compression, epoch)
+    return _pack_whole(entries, sink, compression, epoch)
 
 
-def _pack_small(
+def _pack_whole(
     entries: Sequence[TarEntry], sink: BlobSink, compression: Compression, epoch: int
 ) -> Packed:
     parts: list[bytes] = []
     files: dict[str, str] = {}
     for entry in with_folders(entries):
         parts.append(tar.header(entry, epoch=epoch))
-        if entry.is_folder or entry.link is not None:
+        if not _has_content(entry):
             continue
         content = read_whole(entry)
         files[entry.path] = hashlib.sha256(content).hexdigest()
@@ -105,58 +110,36 @@ def with_folders(entries: Sequence[TarEntry]) -> list[TarEntry]:
     return listed
 
 
-def read_whole(entry: TarEntry) -> bytes:
-    """The content of a small file."""
-    if entry.content is not None:
-        return entry.content
-    if entry.source is None:
-        return b""
-    descriptor = open_source(entry.source)
-    try:
-        content = os.read(descriptor, entry.size + 1)
-        while 0 < len(content) < entry.size and (more := os.read(descriptor, entry.size)):
-            content += more
-    finally:
-        os.close(descriptor)
-    if len(content) != entry.size:
-        raise ChangedWhileReading(
-            f"{entry.source}: changed while it was read", hint="build again when it is quiet"
-        )
-    return content
+def _has_content(entry: TarEntry) -> bool:
+    return not entry.is_folder and entry.link is None
 
 
-def open_source(path: str) -> int:
-    """Open a file of the context for reading; a symbolic link or a device is refused."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ChangedWhileReading(f"{path}: is no regular file any more")
-    return descriptor
-
-
-def _pack_huge(
-    entry: TarEntry, source: str, sink: BlobSink, compression: Compression, epoch: int
+def _pack_streamed(
+    entries: Sequence[TarEntry], sink: BlobSink, compression: Compression, epoch: int
 ) -> Packed:
-    head = b"".join(tar.header(each, epoch=epoch) for each in with_folders([entry]))
-    tail = tar.padding(entry.size) + tar.end()
-    with FileIO(open_source(source), "rb") as stream:
-        if compression is not Compression.NONE and not compresses(stream, entry.size):
-            compression = Compression.NONE
-        write, finish, plain_digest = _plumbing(
-            sink, compression, len(head) + entry.size + len(tail)
-        )
+    listed = [(entry, tar.header(entry, epoch=epoch)) for entry in with_folders(entries)]
+    size = sum(len(head) + entry.size + -entry.size % tar.BLOCK for entry, head in listed)
+    if compression is not Compression.NONE and not compresses(_samples(entries)):
+        compression = Compression.NONE
+    write, finish, plain_digest = _plumbing(sink, compression, size + len(tar.end()))
+    files: dict[str, str] = {}
+    for entry, head in listed:
         write(memoryview(head))
-        _pump(stream, entry, write)
-        write(memoryview(tail))
-        finish()
+        if _has_content(entry):
+            files[entry.path] = _write_content(entry, write, hashed=len(entries) > 1)
+            write(memoryview(tar.padding(entry.size)))
+    write(memoryview(tar.end()))
+    finish()
     diff_id = plain_digest()
-    return Packed(compression, diff_id, {entry.path: f"{ALONE}{diff_id.hex}"})
+    if len(entries) == 1:
+        files = {entries[0].path: f"{ALONE}{diff_id.hex}"}
+    return Packed(compression, diff_id, files)
 
 
 def _plumbing(
     sink: BlobSink, compression: Compression, size: int
 ) -> tuple[Callable[[memoryview], None], Callable[[], None], Callable[[], Digest]]:
-    """How a huge layer's bytes go: write, finish, and the digest of the plain tar afterwards."""
+    """How a streamed layer's bytes go: write, finish, and the digest of the plain tar then."""
     if compression is Compression.NONE:
         return sink.write, lambda: None, sink.digest
     plain = hashlib.sha256()
@@ -170,14 +153,57 @@ def _plumbing(
     return write, lambda: sink.write(compressor.flush()), lambda: Digest.from_hash(plain)
 
 
-def _pump(stream: FileIO, entry: TarEntry, write: Callable[[memoryview], None]) -> None:
-    """Pass a huge file through `write`, in pieces of one reused buffer."""
+def _write_content(entry: TarEntry, write: Callable[[memoryview], None], *, hashed: bool) -> str:
+    """Pass a file's content on; its sha256 in hex, or nothing unless `hashed`."""
+    state = hashlib.sha256() if hashed else None
+    for chunk in _chunks(entry):
+        write(chunk)
+        if state is not None:
+            state.update(chunk)
+    return state.hexdigest() if state is not None else ""
+
+
+def _chunks(entry: TarEntry) -> Iterator[memoryview]:
+    """A file's content, in pieces of one reused buffer when it is large."""
+    if entry.source is None or entry.size <= limits.COPY_BUFFER:
+        yield memoryview(read_whole(entry))
+        return
     buffer = memoryview(bytearray(limits.COPY_BUFFER))
     left = entry.size
-    while left and (count := stream.readinto(buffer[: min(len(buffer), left)])):
-        write(buffer[:count])
-        left -= count
-    if left or stream.read(1):
-        raise ChangedWhileReading(
-            f"{entry.source}: changed while it was read", hint="build again when it is quiet"
-        )
+    with FileIO(open_source(entry.source), "rb") as stream:
+        before = os.fstat(stream.fileno())
+        while left and (
+            count := _read_into(stream, buffer[: min(len(buffer), left)], entry.source)
+        ):
+            yield buffer[:count]
+            left -= count
+        after = os.fstat(stream.fileno())
+    if left or after.st_size != entry.size or after.st_mtime_ns != before.st_mtime_ns:
+        raise ChangedWhileReading(entry.source)
+
+
+def _samples(entries: Sequence[TarEntry]) -> Iterator[bytes]:
+    """Content from the start, the quarters and the middle of all entries together."""
+    total = sum(entry.size for entry in entries)
+    wanted = [total * number // SAMPLES for number in range(SAMPLES)]
+    start = 0
+    for entry in entries:
+        while wanted and wanted[0] < start + entry.size:
+            yield _read_at(entry, wanted.pop(0) - start)
+        start += entry.size
+
+
+def _read_at(entry: TarEntry, offset: int) -> bytes:
+    if entry.source is None:
+        return (entry.content or b"")[offset : offset + SAMPLE_SIZE]
+    with FileIO(open_source(entry.source), "rb") as stream:
+        stream.seek(offset)
+        buffer = bytearray(SAMPLE_SIZE)
+        return bytes(buffer[: _read_into(stream, memoryview(buffer), entry.source)])
+
+
+def _read_into(stream: FileIO, buffer: memoryview, path: str) -> int:
+    try:
+        return stream.readinto(buffer) or 0
+    except OSError as exc:
+        raise reading_failed(path, exc) from exc
