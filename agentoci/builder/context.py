@@ -240,5 +240,5 @@ def _part_expression(part: str) -> re.Pattern[str]:
 def _set_expression(inner: str) -> str:
     """The expression of `[…]`: of its characters only `-`, and a leading `!` or `^`, mean more."""
     negated = inner[:1] in ("!", "^") and len(inner) > 1
-    members = re.sub(r"([\\\[\]&~|^])", r"\\\1", inner[1:] if negated else inner)
+    members = re.sub(r"([\\\[\]&~|^]|-(?=-))", r"\\\1", inner[1:] if negated else inner)
     return f"[{'^' if negated else ''}{members}]"

@@ -122,6 +122,8 @@ def _add(
             if instruction.from_ is not None and path in RESERVED:
                 continue  # this image gets its own
             found[path] = _copied(below, path, instruction.chmod, context)
+        if destination != ROOT and not context.listing(match.path):
+            found[destination] = CopiedFile(TarEntry(destination, is_folder=True), match)
         return
     path = destination
     if is_folder(instruction.destination):

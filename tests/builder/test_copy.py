@@ -1,0 +1,529 @@
+"""COPY against the habits that users bring from Dockerfiles."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from agentoci.agentfile import Copy, parse
+from agentoci.builder.context import Context
+from agentoci.builder.copying import plan_copy
+from agentoci.errors import AgentociError, Denied, NotFound
+from agentoci.layers.pack import ChangedWhileReading, pack
+from agentoci.spec.mediatypes import Compression
+from tests.builder.workshop import Workshop
+
+FILES: dict[str, str | bytes | None] = {
+    "a.md": "a",
+    "b.md": "b",
+    ".hidden.md": "hidden",
+    "docs/c.md": "c",
+    "docs/d.txt": "d",
+    "docs/deep/e.md": "e",
+    "docs/deep/deeper/f.md": "f",
+    "docs/empty": None,
+    "more/a.md": "more a",
+    "set/a1.md": "1",
+    "set/b2.md": "2",
+    "set/d3.md": "3",
+    "set/[x].md": "x",
+    "with space.md": "space",
+}
+
+DOCS: dict[str, bytes | str | None] = {
+    "x/c.md": b"c",
+    "x/d.txt": b"d",
+    "x/deep/e.md": b"e",
+    "x/deep/deeper/f.md": b"f",
+    "x/empty": None,
+}
+DEEP = {"deep/e.md": b"e", "deep/deeper/f.md": b"f"}
+
+TABLE: list[tuple[str, str, Mapping[str, bytes | str | None]]] = [
+    ("file-to-file", "COPY a.md /agent/x.md", {"x.md": b"a"}),
+    ("file-to-new-folder", "COPY a.md /agent/x/", {"x/a.md": b"a"}),
+    ("file-to-deep-file", "COPY docs/c.md /agent/x/y/z.md", {"x/y/z.md": b"c"}),
+    ("dot-is-a-folder", "COPY a.md .", {"a.md": b"a"}),
+    ("dot-slash", "COPY a.md ./", {"a.md": b"a"}),
+    ("agent-is-a-folder", "COPY a.md /agent", {"a.md": b"a"}),
+    ("relative-destination", "COPY a.md knowledge/", {"knowledge/a.md": b"a"}),
+    ("source-from-root", "COPY /docs/c.md /agent/x/", {"x/c.md": b"c"}),
+    ("source-with-dot", "COPY ./docs/../a.md /agent/x/", {"x/a.md": b"a"}),
+    ("several", "COPY a.md docs/c.md /agent/x/", {"x/a.md": b"a", "x/c.md": b"c"}),
+    (
+        "folder-means-its-content",
+        "COPY docs /agent/x",
+        DOCS,
+    ),
+    (
+        "folder-with-slashes",
+        "COPY docs/ /agent/x/",
+        DOCS,
+    ),
+    (
+        "folder-and-file",
+        "COPY docs/deep a.md /agent/x/",
+        {"x/e.md": b"e", "x/deeper/f.md": b"f", "x/a.md": b"a"},
+    ),
+    ("the-later-source-wins", "COPY a.md more/a.md /agent/x/", {"x/a.md": b"more a"}),
+    ("empty-folder", "COPY docs/empty /agent/x/", {"x": None}),
+    (
+        "star",
+        "COPY *.md /agent/x/",
+        {"x/a.md": b"a", "x/b.md": b"b", "x/.hidden.md": b"hidden", "x/with space.md": b"space"},
+    ),
+    ("star-of-one-to-file", "COPY docs/*.txt /agent/x.txt", {"x.txt": b"d"}),
+    ("star-in-folder-name", "COPY d*s/c.md /agent/x/", {"x/c.md": b"c"}),
+    ("star-matches-folder", "COPY docs/dee* /agent/x/", {"x/e.md": b"e", "x/deeper/f.md": b"f"}),
+    ("question-mark", "COPY ?.md /agent/x/", {"x/a.md": b"a", "x/b.md": b"b"}),
+    ("range", "COPY set/[a-c]?.md /agent/x/", {"x/a1.md": b"1", "x/b2.md": b"2"}),
+    ("list", "COPY set/[ad]?.md /agent/x/", {"x/a1.md": b"1", "x/d3.md": b"3"}),
+    ("negated-range", "COPY set/[^a-c]3.md /agent/x/", {"x/d3.md": b"3"}),
+    ("negated-by-exclamation", "COPY set/[!a-c]3.md /agent/x/", {"x/d3.md": b"3"}),
+    ("bracket-in-a-set", "COPY set/[[]x].md /agent/x/", {"x/[x].md": b"x"}),
+    ("set-of-odd-characters", "COPY set/[&&~~||--a]1.md /agent/x/", {"x/a1.md": b"1"}),
+    ("escaped-bracket", r"COPY 'set/\[x].md' /agent/x/", {"x/[x].md": b"x"}),
+    (
+        "double-star",
+        "COPY docs/**/*.md /agent/x/",
+        {"x/c.md": b"c", "x/e.md": b"e", "x/f.md": b"f"},
+    ),
+    ("double-star-between", "COPY docs/**/deeper/f.md /agent/x/", {"x/f.md": b"f"}),
+    ("double-star-twice", "COPY docs/**/**/f.md /agent/x/", {"x/f.md": b"f"}),
+    ("json-form", 'COPY ["with space.md", "/agent/x/"]', {"x/with space.md": b"space"}),
+    ("quoted", 'COPY "with space.md" "/agent/x y.md"', {"x y.md": b"space"}),
+    ("heredoc-to-file", "COPY <<EOF /agent/x.md\nhello\nEOF", {"x.md": b"hello\n"}),
+    ("heredoc-to-folder", "COPY <<n.md /agent/x/\nhello\nn.md", {"x/n.md": b"hello\n"}),
+    (
+        "two-heredocs-and-a-file",
+        "COPY <<one <<two a.md /agent/x/\n1\none\n2\ntwo",
+        {"x/one": b"1\n", "x/two": b"2\n", "x/a.md": b"a"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "wanted"), [pytest.param(*r[1:], id=r[0]) for r in TABLE])
+def test_what_is_copied_where(
+    workshop: Workshop, line: str, wanted: Mapping[str, bytes | str | None]
+) -> None:
+    workshop.fill(FILES)
+    built = workshop.build_text(f"FROM scratch\n{line}\n")
+    found = workshop.copied(built)
+    assert found == wanted
+
+
+def test_a_whole_context(workshop: Workshop) -> None:
+    workshop.fill(FILES)
+    built = workshop.build_text("FROM scratch\nCOPY . /agent/\n")
+    found = workshop.copied(built)
+    assert found.keys() == {*FILES, "Agentfile"}
+    assert found["docs/empty"] is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "two words.md",
+        "知识/工作流.md",
+        "e\u0301.md",
+        "😀.md",
+        "$HOME.md",
+        "-dash.md",
+        "x" * 101,
+        "長" * 80,
+        "/".join(["folder-of-some-length"] * 12) + "/end.md",
+    ],
+)
+def test_names_arrive_as_they_are(workshop: Workshop, name: str) -> None:
+    workshop.write(f"in/{name}", name)
+    built = workshop.build_text("FROM scratch\nCOPY in/ /agent/knowledge/\n")
+    assert workshop.copied(built) == {f"knowledge/{name}": name.encode()}
+
+
+def test_modes_come_from_the_executable_bit_or_chmod(workshop: Workshop) -> None:
+    workshop.write("run", executable=True)
+    workshop.write("data").chmod(0o600)
+    built = workshop.build_text(
+        "FROM scratch\nCOPY run data /agent/\n"
+        "COPY --chmod=644 run /agent/plain\nCOPY --chmod=0755 data /agent/program\n"
+        "COPY --chmod=755 <<EOF /agent/script\n#!/bin/sh\nEOF\n"
+    )
+    modes = {entry.path: entry.mode for entry in workshop.inventory(built).entries}
+    assert {path: modes[f"agent/{path}"] for path in ("run", "data", "plain", "program")} == {
+        "run": 0o755,
+        "data": 0o644,
+        "plain": 0o644,
+        "program": 0o755,
+    }
+    assert modes["agent/script"] == 0o755
+
+
+# Links
+
+
+def test_links_inside_what_is_copied_are_kept(workshop: Workshop) -> None:
+    workshop.fill(
+        {
+            "in/a.md": "a",
+            "in/sub/b.md": "b",
+            "in/l1": "-> a.md",
+            "in/l2": "-> ./sub/../a.md",
+            "in/sub/up": "-> ../a.md",
+            "in/folder": "-> sub/",
+            "in/sub/parent": "-> ..",
+        }
+    )
+    built = workshop.build_text("FROM scratch\nCOPY in /agent/knowledge/\n")
+    assert workshop.copied(built) == {
+        "knowledge/a.md": b"a",
+        "knowledge/sub/b.md": b"b",
+        "knowledge/l1": "-> a.md",
+        "knowledge/l2": "-> a.md",
+        "knowledge/sub/up": "-> ../a.md",
+        "knowledge/folder": "-> sub",
+        "knowledge/sub/parent": "-> ..",
+    }
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/etc/passwd", "../outside.md", "../../../etc/passwd", "missing.md", "loop", ".", "a\\b"],
+)
+def test_other_links_are_refused_at_their_place(workshop: Workshop, target: str) -> None:
+    workshop.fill({"outside.md": "x", "in/a.md": "a", "in/loop": f"-> {target}"})
+    if target == "a\\b":
+        workshop.write("in/a\\b")
+    fault = workshop.faults("FROM scratch\n\nCOPY in /agent/knowledge/\n").faults[0]
+    assert (fault.line, fault.column) == (3, 1)
+    assert fault.text == "COPY in /agent/knowledge/"
+    assert "loop" in fault.message or "a\\\\b" in fault.message
+
+
+def test_a_link_alone_needs_what_it_leads_to(workshop: Workshop) -> None:
+    workshop.fill({"a.md": "a", "link": "-> a.md"})
+    fault = workshop.faults("FROM scratch\nCOPY link /agent/x/\n").faults[0]
+    assert "is a link to 'a.md', which is not inside what is copied" in fault.message
+    built = workshop.build_text("FROM scratch\nCOPY link a.md /agent/x/\n")
+    assert workshop.copied(built) == {"x/a.md": b"a", "x/link": "-> a.md"}
+
+
+# Faults: all of them, each with line and caret
+
+FAULTS: list[tuple[str, str, str, int]] = [
+    ("missing", "COPY nope.md /agent/x", "'nope.md' is not in the context", 6),
+    ("missing-second", "COPY a.md nope.md /agent/x/", "'nope.md' is not in the context", 11),
+    ("missing-folder", "COPY nope/x.md /agent/x", "'nope/x.md' is not in the context", 6),
+    ("below-a-file", "COPY a.md/x /agent/x", "'a.md/x' is not in the context", 6),
+    ("no-match", "COPY *.rst /agent/x/", "'*.rst' matches nothing in the context", 6),
+    ("no-match-in-set", "COPY set/[z]1.md /agent/x/", "matches nothing", 6),
+    ("bad-set", "COPY set/[z-a].md /agent/x/", "is no pattern: bad character range", 1),
+    ("dots", "COPY ../secret /agent/x", "'../secret' leads out of the context", 6),
+    ("hidden-dots", "COPY docs/../../x /agent/x", "leads out of the context", 6),
+    ("behind-a-link", "COPY link/c.md /agent/x", "'link' is a symbolic link", 1),
+    ("outside-agent", "COPY a.md /etc/x", "destination '/etc/x' is outside /agent", 1),
+    ("climbing-out", "COPY a.md /agent/../x", "is outside /agent", 1),
+    ("climbing-relative", "COPY a.md ../x", "is outside /agent", 1),
+    ("reserved", "COPY a.md /agent/definition.json", "is written by the builder itself", 1),
+    ("reserved-by-name", "COPY res/ /agent/", "'agent/config.json' is written by the builder", 1),
+    ("reserved-folded", "COPY a.md /agent/Files.json", "are one name where case is folded", 1),
+    ("below-reserved", "COPY a.md /agent/files.json/x", "is a file already", 1),
+    ("backslash", 'COPY a.md "/agent/a\\\\b"', "holds a control character or a backslash", 1),
+    ("whiteout", "COPY a.md /agent/.wh.x", "starts with '.wh.'", 1),
+    ("too-long", f"COPY a.md /agent/{'x' * 256}", "is longer than 255 bytes", 1),
+    ("several-to-a-file", "COPY *.md /agent/x", "matches 4 names, but the destination is one", 1),
+    ("not-utf-8", "COPY raw /agent/x/", "cannot be in an image", 1),
+    ("case", "COPY case/ /agent/x/", "'agent/x/A.md' and 'agent/x/a.md' are one name", 1),
+    ("accents", "COPY accents/ /agent/x/", "are one name where case is folded", 1),
+    ("folder-case", "COPY foldercase/ /agent/x/", "'agent/x/F' and 'agent/x/f' are one name", 1),
+    ("empty-folder-case", "COPY emptycase/ /agent/x/", "are one name where case is folded", 1),
+    ("fifo", "COPY pipe /agent/x", "'pipe' is no regular file, folder or link", 1),
+    ("socket", "COPY sockets/ /agent/x/", "is no regular file, folder or link", 1),
+]
+
+
+@pytest.fixture
+def odd(workshop: Workshop) -> Workshop:
+    """A context with what cannot be copied."""
+    workshop.fill(FILES)
+    workshop.fill(
+        {
+            "link": "-> docs",
+            "res/config.json": "{}",
+            "case/a.md": "1",
+            "case/A.md": "2",
+            "accents/\u00e9.md": "1",
+            "accents/e\u0301.md": "2",
+            "foldercase/f/1": "1",
+            "foldercase/F/2": "2",
+            "emptycase/f": "1",
+            "emptycase/F": None,
+            "raw": None,
+            "sockets": None,
+        }
+    )
+    os.mkfifo(workshop.context / "pipe")
+    (Path(os.fsdecode(os.fsencode(workshop.context / "raw") + b"/\xff.md"))).write_text("x")
+    here = Path.cwd()
+    os.chdir(workshop.context / "sockets")  # the path of a socket has to be short
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind("s")
+    finally:
+        os.chdir(here)
+    return workshop
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "column"), [pytest.param(*f[1:], id=f[0]) for f in FAULTS]
+)
+def test_a_fault_is_told_at_its_place(odd: Workshop, line: str, message: str, column: int) -> None:
+    faults = odd.faults(f"FROM scratch\n{line}\n")
+    assert faults.exit_code == 2
+    (fault,) = faults.faults
+    assert message in fault.message
+    assert (fault.line, fault.column) == (2, column)
+    assert fault.text == line
+    assert "^" in fault.render()
+    assert odd.ingest() == []
+
+
+def test_all_faults_are_told_at_once(odd: Workshop) -> None:
+    faults = odd.faults(
+        "FROM scratch\nCOPY nope /agent/x\nCOPY a.md /agent/\nCOPY ../y /agent/x\n"
+        "COPY a.md b.md gone.md /agent/k/\nCOPY a.md /agent/a.md/b\n"
+    ).faults
+    assert [(fault.line, fault.column) for fault in faults] == [(2, 6), (4, 6), (5, 16), (6, 1)]
+
+
+def test_a_file_where_an_earlier_copy_made_a_folder(workshop: Workshop) -> None:
+    workshop.fill(FILES)
+    fault = workshop.faults(
+        "FROM scratch\nCOPY a.md /agent/knowledge/\nCOPY b.md /agent/knowledge\n"
+    ).faults[0]
+    assert "'agent/knowledge' is a folder already" in fault.message
+    assert fault.hint is not None
+    assert "/agent/knowledge/" in fault.hint
+    assert fault.line == 3
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("a.dm", "did you mean 'a.md'?"),
+        ("docs/c.dm", "did you mean 'docs/c.md'?"),
+        ("dosc/c.md", "there is no folder 'dosc'"),
+        ("key.pem", "'!key.pem' takes it back in"),
+        (".ssh/known_hosts", "'!.ssh' takes it back in"),
+    ],
+)
+def test_hints_for_missing_sources(workshop: Workshop, source: str, hint: str) -> None:
+    workshop.fill({**FILES, "key.pem": "secret", ".ssh/known_hosts": "secret"})
+    fault = workshop.faults(f"FROM scratch\nCOPY {source} /agent/x\n").faults[0]
+    assert fault.hint is not None
+    assert hint in fault.hint
+
+
+# From stages and images
+
+
+def test_from_a_stage_and_from_its_number(workshop: Workshop) -> None:
+    workshop.fill(FILES)
+    built = workshop.build_text(
+        "FROM scratch AS tools\n"
+        "COPY docs /agent/knowledge/docs/\n"
+        "COPY --chmod=755 a.md /agent/run\n"
+        "FROM scratch\n"
+        "COPY --from=tools /agent/knowledge/docs/*.md /agent/x/\n"
+        "COPY --from=0 agent/run /agent/tools/run\n"
+        "COPY --from=tools /agent/knowledge/docs/empty /agent/e/\n"
+    )
+    assert workshop.copied(built) == {"x/c.md": b"c", "tools/run": b"a", "e": None}
+    modes = {entry.path: entry.mode for entry in workshop.inventory(built).entries}
+    assert modes["agent/tools/run"] == 0o755
+    assert modes["agent/x/c.md"] == 0o644
+
+
+def test_from_an_image_whose_own_files_stay_behind(workshop: Workshop) -> None:
+    workshop.fill(FILES)
+    workshop.build_text(
+        "FROM scratch\nCOPY docs /agent/knowledge/\nREQUIRE x\nSET memory.level=BASIC\n", "tools:1"
+    )
+    built = workshop.build_text(
+        "FROM scratch\nCOPY --from=tools:1 /agent/ /agent/\nINTERFACE mine\n"
+    )
+    found = workshop.copied(built)
+    names = ("c.md", "d.txt", *DEEP, "empty")
+    assert set(found) == {"tools", *(f"knowledge/{name}" for name in names)}
+    assert workshop.image(built).name == "mine"
+    one = workshop.build_text(
+        "FROM scratch\nCOPY --from=tools:1 /agent/definition.json /agent/knowledge/tools.json\n"
+    )
+    assert b"apiVersion" in bytes(workshop.copied(one)["knowledge/tools.json"] or b"")  # type: ignore[arg-type]
+
+
+def test_from_an_image_that_is_missing(workshop: Workshop) -> None:
+    workshop.agentfile("FROM scratch\nCOPY --from=nobody:1 /agent/x /agent/x\n")
+    with pytest.raises(AgentociError, match="nobody:1") as caught:
+        workshop.build()
+    assert caught.value.exit_code == NotFound.exit_code
+    assert "Agentfile:2:13:" in caught.value.message
+    assert "^^^^^^^^" in caught.value.message
+
+
+def test_missing_in_a_stage(workshop: Workshop) -> None:
+    workshop.fill(FILES)
+    fault = workshop.faults(
+        "FROM scratch AS one\nCOPY a.md /agent/\n"
+        "FROM scratch\nCOPY --from=one /agent/b.md /agent/\n"
+    ).faults[0]
+    assert fault.line == 4
+    assert "'/agent/b.md' is not in the context" in fault.message
+
+
+def test_the_same_two_images_side_by_side(workshop: Workshop) -> None:
+    for name in ("one", "two"):
+        workshop.write("a.md", name)
+        workshop.build_text("FROM scratch\nCOPY a.md /agent/\n", f"{name}:1")
+    text = (
+        "FROM scratch\n"
+        "COPY --from=one:1 /agent/a.md /agent/1\n"
+        "COPY --from=two:1 /agent/a.md /agent/2\n"
+    )
+    for _ in range(2):
+        assert workshop.copied(workshop.build_text(text, use_cache=True)) == {
+            "1": b"one",
+            "2": b"two",
+        }
+
+
+# Overwriting
+
+
+def test_a_file_of_the_base_is_replaced_by_the_later_layer(workshop: Workshop) -> None:
+    workshop.fill(FILES)
+    base = workshop.build_text("FROM scratch\nCOPY docs /agent/knowledge/\n", "base:1")
+    built = workshop.build_text("FROM base:1\nCOPY a.md /agent/knowledge/c.md\n")
+    assert workshop.copied(built)["knowledge/c.md"] == b"a"
+    owner = {entry.path: entry.layer for entry in workshop.inventory(built).entries}
+    assert owner["agent/knowledge/c.md"] == len(base.layers)
+    assert owner["agent/knowledge/d.txt"] < len(base.layers)
+    assert owner["agent/definition.json"] == len(built.layers) - 1
+
+
+def test_collisions_with_the_base_are_found(workshop: Workshop) -> None:
+    workshop.fill(FILES)
+    workshop.build_text("FROM scratch\nCOPY docs /agent/knowledge/\n", "base:1")
+    for line, message in (
+        ("COPY a.md /agent/knowledge/C.md", "are one name"),
+        ("COPY a.md /agent/knowledge", "is a folder already"),
+        ("COPY a.md /agent/knowledge/c.md/x", "is a file already"),
+        ("COPY a.md /agent/Knowledge/x", "are one name"),
+    ):
+        (fault,) = workshop.faults(f"FROM base:1\n{line}\n").faults
+        assert message in fault.message
+        assert fault.line == 2
+
+
+def test_a_later_copy_wins(workshop: Workshop) -> None:
+    workshop.fill(FILES)
+    built = workshop.build_text(
+        "FROM scratch\nCOPY a.md /agent/x\nCOPY a.md /agent/tools/x\n"
+        "COPY b.md /agent/x\nCOPY b.md /agent/tools/x\n"
+    )
+    assert workshop.copied(built) == {"x": b"b", "tools/x": b"b"}
+
+
+# The machine
+
+
+def as_nobody(step: Callable[[], object]) -> AgentociError | None:
+    """The error of a step that runs in a child which is not root; only code and text come back."""
+    ours, theirs = os.pipe()
+    child = os.fork()
+    if child == 0:
+        code, text = 99, ""
+        try:
+            if os.geteuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            step()
+            code = 0
+        except AgentociError as exc:
+            code, text = exc.exit_code, exc.message
+        finally:
+            os.write(theirs, text.encode())
+            os._exit(code)
+    os.close(theirs)
+    with os.fdopen(ours, encoding="utf-8") as stream:
+        error = AgentociError(stream.read())
+    error.exit_code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return error if error.exit_code else None
+
+
+@pytest.fixture
+def open_workshop() -> Iterator[Workshop]:
+    """A workshop that anybody may enter and write to."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    made = Workshop(folder / "shop")
+    made.home.mkdir()
+    for each in (made.folder, made.home, made.context):
+        each.chmod(0o777)
+    yield made
+    shutil.rmtree(folder)
+
+
+def test_an_unreadable_file_is_named(open_workshop: Workshop) -> None:
+    open_workshop.write("in/secret.md").chmod(0)
+    open_workshop.agentfile("FROM scratch\nCOPY in /agent/knowledge/\n")
+    error = as_nobody(open_workshop.build)
+    assert error is not None
+    assert error.exit_code == Denied.exit_code
+    assert "in/secret.md: may not be read" in error.message
+    assert open_workshop.ingest() == []
+
+
+def test_an_unreadable_folder_is_told_at_its_place(open_workshop: Workshop) -> None:
+    open_workshop.write("in/locked/a.md")
+    open_workshop.agentfile("FROM scratch\nCOPY in /agent/knowledge/\n")
+    (open_workshop.context / "in/locked").chmod(0)
+    error = as_nobody(open_workshop.build)
+    (open_workshop.context / "in/locked").chmod(0o755)
+    assert error is not None
+    assert error.exit_code == Denied.exit_code
+    assert "Agentfile:2:1: " in error.message
+    assert "in/locked: may not be read" in error.message
+
+
+@pytest.mark.parametrize("size", [100, 20_000_000], ids=["small", "huge"])
+@pytest.mark.parametrize("change", ["grow", "shrink", "vanish", "link", "fifo", "folder"])
+def test_a_file_that_changes_before_it_is_read(workshop: Workshop, size: int, change: str) -> None:
+    file = workshop.write("in/a.bin", bytes(size))
+    context = Context.whole(workshop.context)
+    instruction = parse("FROM scratch\nCOPY in /agent/\n", file="x").final.instructions[0]
+    assert isinstance(instruction, Copy)
+    entries = [copied.entry for copied in plan_copy(instruction, context)]
+    match change:
+        case "grow":
+            file.write_bytes(bytes(size + 1))
+        case "shrink":
+            file.write_bytes(bytes(size - 1))
+        case _:
+            file.unlink()
+    if change == "link":
+        file.symlink_to("/etc/passwd")
+    elif change == "fifo":
+        os.mkfifo(file)
+    elif change == "folder":
+        file.mkdir()
+    store = workshop.engine.writable_store
+    with pytest.raises(ChangedWhileReading, match=r"a\.bin") as caught, store.writer() as sink:
+        pack(entries, sink, compression=Compression.ZSTD, epoch=0)
+    assert caught.value.hint
+    assert workshop.ingest() == []
