@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from agentoci.api.locations import local_name
+from agentoci.api.locations import local_name, parse_location
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import Conflict
 from agentoci.spec import annotations as keys
@@ -202,7 +202,7 @@ def _not_found(entries: Sequence[Entry], text: str) -> ImageNotFound:
     names = [entry.name for entry in entries if entry.name]
     near = difflib.get_close_matches(text, names, 1)
     if not near and _SHORT_ID.fullmatch(text) is None:
-        Reference.parse(text)  # raises when there cannot be such a name
+        parse_location(text)  # raises when there cannot be such a name
     hint = f"did you mean {near[0]!r}?" if near else "`agent images` lists what is here"
     return ImageNotFound(f"{text}: no such image in the local store", hint=hint)
 

@@ -60,6 +60,15 @@ class LazyGroup(click.Group):
         command = getattr(module, f"{cmd_name}_command")
         return command if isinstance(command, click.Command) else None
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """A reader that goes away ends the command quietly, with the shell's code for SIGPIPE."""
+        from agentoci.cli import output
+
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            ctx.exit(output.READER_GONE)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table of commands, without importing them."""
         del ctx
@@ -109,7 +118,13 @@ def _engine() -> Engine:
 
 def main() -> NoReturn:
     """Run the command line; every error ends as a message and an exit code."""
-    sys.exit(_run(sys.argv[1:]))
+    from agentoci.cli import output
+
+    output.prepare()
+    status = output.settle(_run(sys.argv[1:]))
+    if status == output.INTERRUPTED:
+        output.leave(status)
+    sys.exit(status)
 
 
 def _run(arguments: list[str]) -> int:
@@ -124,16 +139,13 @@ def _run(arguments: list[str]) -> int:
         return exc.exit_code
     except click.Abort:
         output.error("interrupted")
-        return 130
+        return output.INTERRUPTED
     except click.ClickException as exc:
         exc.show()
         return 2
     except KeyboardInterrupt:
         output.error("interrupted")
-        return 130
-    except BrokenPipeError:
-        output.forget_stdout()
-        return 141
+        return output.INTERRUPTED
     except Exception as exc:  # noqa: BLE001 (no traceback reaches a user)
         return output.unexpected(exc)
     return status if isinstance(status, int) else 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NoReturn
 
 from agentoci.errors import AgentociError
 
@@ -16,16 +17,28 @@ _UNSHOWN: Final = "\N{REPLACEMENT CHARACTER}"
 _SHORT_AGES: Final = ((3600, "hour"), (60, "minute"), (1, "second"))
 
 
+INTERRUPTED: Final = 130
+READER_GONE: Final = 141
+"""Exit codes as a shell gives them for SIGINT and SIGPIPE."""
+
+
 def result(text: object) -> None:
     """A line of result."""
-    print(clean(str(text)))
+    print(_one_line(str(text)))
 
 
 def document(value: object) -> None:
-    """A JSON document, indented."""
+    """A JSON document, indented; what could steer a terminal is escaped."""
     import json
 
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+    print("\n".join(line if line.isprintable() else _escaped(line) for line in lines))
+
+
+def _escaped(line: str) -> str:
+    import json
+
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def talk(text: str) -> None:
@@ -67,15 +80,43 @@ def debugging() -> bool:
     return debugging()
 
 
-def forget_stdout() -> None:
-    """The reader of our stdout is gone; say nothing more when Python closes it."""
+def prepare() -> None:
+    """Print what the terminal's encoding lacks as escapes instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def settle(status: int) -> int:
+    """Get everything out; a full disk or a reader that is gone makes an error of a success."""
+    try:
+        print(end="", flush=True)
+    except BrokenPipeError:
+        _forget_stdout()
+        return status or READER_GONE
+    except OSError as exc:
+        _forget_stdout()
+        return status or unexpected(exc)
+    return status
+
+
+def leave(status: int) -> NoReturn:
+    """End at once after Ctrl-C, whatever threads still wait for a server."""
+    import threading
+
+    if threading.active_count() > 1:
+        os._exit(status)
+    sys.exit(status)
+
+
+def _forget_stdout() -> None:
+    """Say nothing more when Python closes it."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Columns as wide as their longest cell, three spaces apart."""
-    lines = [tuple(header), *(tuple(clean(cell) for cell in row) for row in rows)]
+    lines = [tuple(header), *(tuple(_one_line(cell) for cell in row) for row in rows)]
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     form = "   ".join(f"{{:<{width}}}" for width in widths)
     print("\n".join(form.format(*line).rstrip() for line in lines))
@@ -116,6 +157,11 @@ def clean(text: str) -> str:
     return "".join(
         c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
     )
+
+
+def _one_line(text: str) -> str:
+    """Cleaned, and without line ends and tabs: a name must not look like a row of its own."""
+    return clean(text if text.isprintable() else " ".join(text.split("\n")).replace("\t", " "))
 
 
 def log_line(text: str, stream: str, *, end: str) -> None:

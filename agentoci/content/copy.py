@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from agentoci.content.graph import Graph, largest_first, walk
 from agentoci.content.protocols import (
@@ -27,6 +28,9 @@ from agentoci.content.reader import BytesSource, FetchedSource
 from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import AnyManifest
+
+_PATIENCE_SECONDS: Final = 2.0
+"""What transfers get to tidy up after Ctrl-C; one that waits for a silent server hears nothing."""
 
 
 class Cancelled(AgentociError):
@@ -84,17 +88,21 @@ def copy_blobs(
     """Copy the blobs that `dst` lacks, in parallel; returns those whose bytes moved."""
     stop = threading.Event()
     pool = ThreadPoolExecutor(options.workers, thread_name_prefix="copy")
+    futures: dict[Future[bool], Descriptor] = {}
+    patience: float | None = None
     try:
-        futures = {
-            pool.submit(copy_blob, src, dst, blob, options.progress, stop): blob
-            for blob in largest_first(graph.blobs)
-        }
+        for blob in largest_first(graph.blobs):
+            futures[pool.submit(copy_blob, src, dst, blob, options.progress, stop)] = blob
         done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
         if not waiting:
             return [blob for future, blob in futures.items() if future.result()]
+    except KeyboardInterrupt:
+        patience = _PATIENCE_SECONDS
+        raise
     finally:
         stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait([future for future in futures if not future.cancelled()], timeout=patience)
     raise _first_cause(done)
 
 

@@ -82,11 +82,16 @@ class IndexFile:
 
         Nothing is written when the block raises or changes nothing.
         """
-        with lock(self._lock):
+        from agentoci.store.ingest import translate_disk_errors  # listing needs nothing of it
+
+        with contextlib.ExitStack() as held:
+            with translate_disk_errors(self._lock):
+                held.enter_context(lock(self._lock))
             change = Change(list(self.read()))
             yield change
             if change.touched:
-                files.write_atomically(self._path, encode_index(change.entries))
+                with translate_disk_errors(self._path):
+                    files.write_atomically(self._path, encode_index(change.entries))
 
 
 @dataclass(slots=True)

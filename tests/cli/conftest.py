@@ -50,6 +50,12 @@ class Agent(Protocol):
         ...
 
 
+@pytest.fixture(autouse=True)
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs buffer their output as they do for users, so that flushing it late can fail."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
 @pytest.fixture
 def agent(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Agent:
     """The command line, called in this process: the same code, without 100 ms of start-up."""

@@ -47,7 +47,12 @@ echo "and this is stderr" >&2
 echo run >>"$AGENT_MEMORY/runs"
 case "${1:-}" in
     --code) exit "$2" ;;
-    --sleep) sleep "$2" ;;
+    --sleep)
+        trap 'exit 130' INT
+        sleep "$2" &
+        echo sleeping >"$AGENT_WORKSPACE/state"
+        wait
+        ;;
 esac
 """
 
