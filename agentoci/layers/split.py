@@ -47,7 +47,13 @@ class Scale:
         while sum(size > huge for size in sizes) > _MOST_LAYERS:
             huge *= 2
         total = sum(size for size in sizes if size <= huge)
-        return cls(huge, max(_MEAN, total // _MOST_LAYERS))
+        return cls(huge, max(_MEAN, _rounded_up(total // _MOST_LAYERS)))
+
+
+def _rounded_up(size: int) -> int:
+    """To three binary digits, so that a small change of the sum moves no limit."""
+    step = 1 << max(0, size.bit_length() - 3)
+    return -(-size // step) * step
 
 
 def split(entries: Sequence[TarEntry], scale: Scale) -> list[list[TarEntry]]:
