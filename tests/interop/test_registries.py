@@ -56,10 +56,11 @@ def test_what_a_peer_brings_back_as_a_layout_runs(
 ):
     layout = tmp_path / "layout"
     run_peer(peer_called(name).pull(pushed.reference, layout, NAME))
-    (called,) = named(layout)  # regctl keeps the tag of a name alone
-    pulled = run_agent("pull", f"oci:{layout}:{called}")
+    (called,) = named(layout)
+    as_name = [] if called == NAME else [NAME]  # regctl keeps the tag of a name alone
+    pulled = run_agent("pull", f"oci:{layout}:{called}", *as_name)
     assert pulled.returncode == 0, pulled.stderr
-    done = run_agent("run", called)
+    done = run_agent("run", NAME)
     assert done.returncode == 0, done.stderr
     assert GREETING in done.stdout
 

@@ -114,7 +114,7 @@ class Sink:
     def __init__(self) -> None:
         self.content = bytearray()
 
-    def write(self, chunk: bytes) -> None:
+    def write(self, chunk: bytes | memoryview) -> None:
         self.content += chunk
 
     def digest(self) -> Digest:
