@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -14,7 +14,7 @@ from agentoci.errors import AgentociError
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
-    from agentoci.api.runs import InstanceView, RunOptions
+    from agentoci.api.runs import Instance, InstanceView, RunOptions
 
 _name_option = click.option("--name", help="Name of the instance; a random one when left out.")
 _env_option = click.option(
@@ -191,10 +191,7 @@ def start_command(engine: Engine, instances: tuple[str, ...]) -> None:
     Example:
       agent start coord_001
     """
-    for name in instances:
-        instance = engine.runs.get(name)
-        engine.runs.start(instance)
-        output.result(instance.name)
+    _each(engine, instances, engine.runs.start)
 
 
 @click.command("stop")
@@ -216,10 +213,7 @@ def stop_command(engine: Engine, instances: tuple[str, ...], seconds: float) -> 
     Example:
       agent stop --time 30 coord_001
     """
-    for name in instances:
-        instance = engine.runs.get(name)
-        engine.runs.stop(instance, grace_seconds=seconds)
-        output.result(instance.name)
+    _each(engine, instances, lambda found: engine.runs.stop(found, grace_seconds=seconds))
 
 
 @click.command("rm")
@@ -235,16 +229,16 @@ def rm_command(engine: Engine, instances: tuple[str, ...], *, force: bool) -> No
     Example:
       agent rm coord_001
     """
-    _each(engine, instances, force=force)
+    _each(engine, instances, lambda found: engine.runs.remove(found, force=force))
 
 
-def _each(engine: Engine, names: Iterable[str], *, force: bool) -> None:
-    """Remove what can be removed, then raise the first error."""
+def _each(engine: Engine, names: Iterable[str], act: Callable[[Instance], object]) -> None:
+    """Do it to every one that lets us, print their names, and raise the first error in the end."""
     first: AgentociError | None = None
     for name in names:
         try:
             instance = engine.runs.get(name)
-            engine.runs.remove(instance, force=force)
+            act(instance)
             output.result(instance.name)
         except AgentociError as exc:
             if first is not None:

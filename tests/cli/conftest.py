@@ -57,14 +57,14 @@ def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def agent(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Agent:
+def agent(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Agent:
     """The command line, called in this process: the same code, without 100 ms of start-up."""
 
     def call(*arguments: str | Path, stdin: bytes = b"", code: int | None = 0) -> Result:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-        capsys.readouterr()
+        capfd.readouterr()
         ended = _run([str(argument) for argument in arguments])
-        result = Result(ended, *capsys.readouterr())
+        result = Result(ended, *capfd.readouterr())
         assert "Traceback" not in result.err
         assert code in (None, ended), result
         return result
