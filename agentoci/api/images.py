@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from agentoci.api.engine import Engine
 
 _SHORT_ID: Final = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
+_FULL_ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+"""What pins content means that content, even if somebody called another image so."""
 
 
 class ImageNotFound(ContentNotFound):
@@ -89,7 +91,9 @@ class Images:
         InvalidReference for what cannot be a name and is near none.
         """
         entries = self._engine.store.index.read()
-        found = _by_reference(entries, text, self._engine.settings.file.default_registry)
+        found = _by_id(entries, text) if _FULL_ID.fullmatch(text) else None
+        if found is None:
+            found = _by_reference(entries, text, self._engine.settings.file.default_registry)
         if found is None:
             found = _by_id(entries, text)
         if found is None:

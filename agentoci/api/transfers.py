@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
@@ -20,7 +21,7 @@ from agentoci.content.protocols import (
 from agentoci.errors import Conflict, Invalid
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.spec.reference import Reference
+from agentoci.spec.reference import InvalidReference, Reference
 from agentoci.store.index import Entry
 from agentoci.store.layout import LayoutStore
 
@@ -126,6 +127,7 @@ class Transfers:
 
         Raises TagTaken before any name changes when one means another image here, unless
         `replace`; BadArchive and DigestMismatch for archives that are not what they should be.
+        Images whose name there is no reference with a tag are loaded without a name.
         """
         from agentoci.api.trees import is_tree, load_tree
         from agentoci.store.archive import BadArchive, load_layout, reading_tar
@@ -138,7 +140,7 @@ class Transfers:
             entries = (
                 load_tree(self._engine, tar, first)
                 if is_tree(first)
-                else load_layout(tar, first, store)
+                else [_with_good_name(entry) for entry in load_layout(tar, first, store)]
             )
             if not replace:
                 self._refuse_moves(entries)
@@ -265,3 +267,12 @@ def _name_here(entry: Entry, location: LayoutLocation) -> str:
             hint=f"say how to call it here: agent pull {location} NAME:{entry.name}",
         )
     return local_name(Reference.parse(entry.name))
+
+
+def _with_good_name(entry: Entry) -> Entry:
+    """An archive may call an image anything, and other tools write bare tags."""
+    name = None
+    with contextlib.suppress(InvalidReference):
+        if entry.name is not None and ("/" in entry.name or ":" in entry.name):
+            name = local_name(Reference.parse(entry.name))
+    return Entry(entry.desc, name)

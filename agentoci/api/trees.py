@@ -17,10 +17,13 @@ from typing import IO, TYPE_CHECKING, Final
 
 from agentoci._internal import limits
 from agentoci._internal.files import remove_tree
+from agentoci.api.locations import local_name
 from agentoci.builder.tree import SIDECAR, BadTree, build_tree, describe_image
+from agentoci.layers.inventory import FILES_JSON
 from agentoci.layers.paths import fault_of, link_fault_of
 from agentoci.layers.unpack import unpack_image
 from agentoci.spec.digest import Digest
+from agentoci.spec.reference import InvalidReference, Reference
 from agentoci.store.archive import BadArchive
 from agentoci.store.images import read_image
 from agentoci.store.index import Entry
@@ -43,7 +46,9 @@ def save_tree(engine: Engine, text: str, stream: IO[bytes]) -> Digest:
         with tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT) as tar:
             _add(tar, SIDECAR, io.BytesIO(sidecar), len(sidecar))
             for path in sorted((whole / "agent").rglob("*")):
-                _add_path(tar, path, path.relative_to(whole / "agent").as_posix())
+                name = path.relative_to(whole / "agent").as_posix()
+                if f"agent/{name}" != FILES_JSON:  # it tells of layers, which stay behind
+                    _add_path(tar, path, name)
     return entry.digest
 
 
@@ -63,7 +68,14 @@ def load_tree(engine: Engine, tar: tarfile.TarFile, first: tarfile.TarInfo) -> l
             _extract(tar, member, folder)
             member = tar.next()
         desc, names = build_tree(engine.writable_store, engine.settings.cache, folder)
-    return [Entry(desc, name) for name in names]
+    return [Entry(desc, _checked(name)) for name in names]
+
+
+def _checked(name: str) -> str:
+    try:
+        return local_name(Reference.parse(name))
+    except InvalidReference as exc:
+        raise BadTree(f"{SIDECAR}: {exc.message}") from exc
 
 
 def _add_path(tar: tarfile.TarFile, path: Path, name: str) -> None:
@@ -91,6 +103,13 @@ def _add(
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
     """One member into our own fresh folder; links come as links and are never followed."""
+    try:
+        _extract_member(tar, member, folder)
+    except (FileExistsError, NotADirectoryError) as exc:
+        raise BadArchive(f"{member.name!r} is both a file and a folder") from exc
+
+
+def _extract_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
     name = member.name.removeprefix("./").rstrip("/")
     if name in ("", "."):
         return
