@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from agentoci.builder.ignore import NAME as IGNORE_FILE
 from agentoci.builder.ignore import Ignored, read_rules
+from agentoci.builder.patterns import part_expression
 from agentoci.builder.replay import Trace
 from agentoci.builder.scan import scan
 from agentoci.errors import Invalid, NotFound
@@ -24,10 +25,6 @@ class OutsideContext(Invalid):
 
 class SourceMissing(NotFound):
     """A COPY source that matches nothing."""
-
-
-class BadPattern(Invalid):
-    """A COPY source whose `[…]` is no set of characters."""
 
 
 class ContextMissing(NotFound):
@@ -164,7 +161,7 @@ class Context:
                 if entry.is_folder:
                     yield from self._match([first, *rest], entry.path)
             return
-        expression = _part_expression(first)
+        expression = re.compile(part_expression(first), re.DOTALL)
         for entry in self.listing(folder):
             if not expression.fullmatch(entry.path.rpartition("/")[2]):
                 continue
@@ -211,34 +208,3 @@ def normalise(path: str) -> str:
             f"{path!r} leads out of the context", hint="copy from inside the folder that is built"
         )
     return "" if clean == "." else clean
-
-
-def _part_expression(part: str) -> re.Pattern[str]:
-    made = ""
-    position = 0
-    while position < len(part):
-        char = part[position]
-        position += 1
-        if char == "*":
-            made += ".*"
-        elif char == "?":
-            made += "."
-        elif char == "[" and (closing := part.find("]", position + 1)) > 0:
-            made += _set_expression(part[position:closing])
-            position = closing + 1
-        elif char == "\\" and position < len(part):
-            made += re.escape(part[position])
-            position += 1
-        else:
-            made += re.escape(char)
-    try:
-        return re.compile(made, re.DOTALL)
-    except re.error as exc:
-        raise BadPattern(f"{part!r} is no pattern: {exc.msg}") from exc
-
-
-def _set_expression(inner: str) -> str:
-    """The expression of `[…]`: of its characters only `-`, and a leading `!` or `^`, mean more."""
-    negated = inner[:1] in ("!", "^") and len(inner) > 1
-    members = re.sub(r"([\\\[\]&~|^]|-(?=-))", r"\\\1", inner[1:] if negated else inner)
-    return f"[{'^' if negated else ''}{members}]"
