@@ -7,17 +7,18 @@ import io
 import re
 import tarfile
 from collections.abc import Iterator
-from typing import IO, Final
+from dataclasses import dataclass
+from typing import IO, Final, Self, cast
 
 from agentoci._internal import limits
-from agentoci.content.protocols import Reader, Source
-from agentoci.content.reader import DigestMismatch, VerifiedReader
+from agentoci.content.protocols import ContentNotFound, Reader, Source
+from agentoci.content.reader import VerifiedReader
 from agentoci.errors import Integrity
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import canonical, loads_object
 from agentoci.store.index import Entry, encode_index
-from agentoci.store.layout import LayoutStore
+from agentoci.store.layout import LayoutStore, check_version
 
 _BLOB: Final = re.compile(r"(?:\./)?blobs/(sha256|sha512)/([0-9a-f]+)")
 _METADATA: Final = frozenset({"index.json", "oci-layout"})
@@ -35,7 +36,8 @@ class ArchiveWriter:
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
-        self._tar = tarfile.open(fileobj=stream, mode="w|", format=tarfile.USTAR_FORMAT)  # noqa: SIM115
+        sink = cast("IO[bytes]", _Sink(stream))
+        self._tar = tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115
         self._entries: list[Entry] = []
         self._written: set[Digest] = set()
         self._add("oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
@@ -59,8 +61,11 @@ class ArchiveWriter:
         self._entries.append(Entry(desc.bare(), None if name == str(desc.digest) else name))
 
     def resolve(self, name: str) -> Descriptor:
-        """The descriptor tagged so far."""
-        return next(entry.desc for entry in self._entries if entry.name == name)
+        """The descriptor tagged so far; raises ContentNotFound."""
+        for entry in reversed(self._entries):
+            if name in (entry.name, str(entry.digest)):
+                return entry.desc
+        raise ContentNotFound(f"{name}: not in the archive")
 
     def fetch(self, desc: Descriptor, offset: int = 0) -> contextlib.AbstractContextManager[Reader]:
         """A stream cannot be read back."""
@@ -75,6 +80,21 @@ class ArchiveWriter:
         info = tarfile.TarInfo(name)
         info.size, info.mode = len(content), 0o644
         self._tar.addfile(info, io.BytesIO(content))
+
+
+class _Sink:
+    """The stream until it breaks: tarfile writes on when an abandoned archive is collected."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._broken = False
+
+    def write(self, chunk: bytes) -> None:
+        if self._broken or self._stream.closed:
+            return
+        self._broken = True
+        self._stream.write(chunk)
+        self._broken = False
 
 
 class _AsFile(io.RawIOBase):
@@ -92,14 +112,35 @@ class _AsFile(io.RawIOBase):
         return b"".join(parts)
 
 
+class _StrictInfo(tarfile.TarInfo):
+    """A header whose every fault is a TarError."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+        try:
+            info = super().fromtarfile(tar)
+        except (ValueError, OverflowError) as exc:
+            raise tarfile.ReadError(f"bad header: {exc}") from exc
+        if info.size < 0:
+            raise tarfile.ReadError(f"{info.name!r} has {info.size} bytes")
+        return info
+
+
 @contextlib.contextmanager
 def reading_tar(stream: IO[bytes]) -> Iterator[tarfile.TarFile]:
     """A tar stream whose faults are BadArchive."""
     try:
-        with tarfile.open(fileobj=stream, mode="r|*") as tar:
+        with _open(stream) as tar:
             yield tar
     except tarfile.TarError as exc:
         raise BadArchive(f"not a readable archive: {exc}") from exc
+
+
+def _open(stream: IO[bytes]) -> tarfile.TarFile:
+    try:
+        return tarfile.open(fileobj=stream, mode="r|*", tarinfo=_StrictInfo)
+    except TypeError as exc:  # how tarfile takes a gzip header that ends early
+        raise tarfile.ReadError("a gzip header that ends early") from exc
 
 
 def load_layout(tar: tarfile.TarFile, first: tarfile.TarInfo, store: LayoutStore) -> list[Entry]:
@@ -117,7 +158,11 @@ def load_layout(tar: tarfile.TarFile, first: tarfile.TarInfo, store: LayoutStore
             _take_blob(tar, member, Digest.parse(f"{match[1]}:{match[2]}"), store)
         elif not member.isdir() and name not in ("manifest.json", "repositories"):
             raise BadArchive(f"{name!r} does not belong into an OCI layout archive")
+        # Else an archive of millions of folders would fill the memory.
+        tar.members.clear()  # type: ignore[attr-defined]
         member = tar.next()
+    if "oci-layout" in metadata:
+        check_version(metadata["oci-layout"], what="oci-layout")
     if "index.json" not in metadata:
         raise BadArchive("the archive has no index.json")
     document = loads_object(
@@ -132,22 +177,32 @@ def load_layout(tar: tarfile.TarFile, first: tarfile.TarInfo, store: LayoutStore
 def _take_blob(
     tar: tarfile.TarFile, member: tarfile.TarInfo, digest: Digest, store: LayoutStore
 ) -> None:
-    body = tar.extractfile(member)
-    if body is None:
-        raise BadArchive(f"{member.name!r} is not a regular file")
-    with store.writer() as writer:
-        while chunk := body.read(limits.COPY_BUFFER):
-            writer.write(chunk)
-        found = writer.digest()
-        if found != digest:
-            raise DigestMismatch(f"{digest}: the archive's content has digest {found}")
-        writer.commit()
+    desc = Descriptor("application/octet-stream", digest, member.size)
+    store.push(desc, _Member(_regular(tar, member)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file of the archive as a source; a stream passes once, so it opens once."""
+
+    body: IO[bytes]
+
+    @contextlib.contextmanager
+    def open(self, offset: int = 0) -> Iterator[Reader]:
+        while offset > 0 and (skipped := self.body.read(min(offset, limits.COPY_BUFFER))):
+            offset -= len(skipped)
+        yield self.body
 
 
 def _read_member(tar: tarfile.TarFile, member: tarfile.TarInfo, limit: int) -> bytes:
     if member.size > limit:
         raise BadArchive(f"{member.name!r} has {member.size} bytes, more than {limit} are not read")
-    body = tar.extractfile(member)
+    return _regular(tar, member).read()
+
+
+def _regular(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    """The member's bytes; one with holes could unpack to any size."""
+    body = None if member.issparse() else tar.extractfile(member)
     if body is None:
         raise BadArchive(f"{member.name!r} is not a regular file")
-    return body.read()
+    return body

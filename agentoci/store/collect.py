@@ -16,9 +16,9 @@ from pathlib import Path
 
 from agentoci.content.graph import fetch_manifest
 from agentoci.content.protocols import ContentNotFound
+from agentoci.errors import Integrity
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.spec.manifest import AnyManifest
 from agentoci.store.layout import LayoutStore
 
 
@@ -54,23 +54,30 @@ def plan_collection(
 ) -> GcPlan:
     """Decide what nothing reaches from the manifests that are `kept`.
 
-    Content younger than `grace` stays, but for that of `doomed` manifests. A manifest that cannot
-    be read keeps only itself.
+    Content younger than `grace` stays, but for that of `doomed` manifests. Raises what reading a
+    kept manifest raises: nobody knows what one that is damaged, or too new, still needs.
     """
     needed = reachable(store, kept)
-    at_once = reachable(store, doomed)
+    at_once = reachable(store, doomed, tolerant=True)
     oldest = (now - grace).timestamp()
     garbage = [
         piece
-        for piece in (*_blobs(store.root), *_ingests(store.root))
+        for piece in (*_blobs(store.root), *_ingests(store.root), *_half_indexes(store.root))
         if piece.digest not in needed
         and (piece.digest in at_once or _changed_at(piece.path) < oldest)
     ]
     return GcPlan(frozenset(needed), tuple(sorted(garbage, key=lambda piece: str(piece.path))))
 
 
-def reachable(store: LayoutStore, roots: Iterable[Descriptor]) -> set[Digest]:
-    """Every digest that the roots lead to, subjects of held referrers included."""
+def reachable(
+    store: LayoutStore, roots: Iterable[Descriptor], *, tolerant: bool = False
+) -> set[Digest]:
+    """Every digest that the roots lead to, subjects of held referrers included.
+
+    A manifest that is not there leads to itself only, and so does, when `tolerant`, one that cannot
+    be read.
+    """
+    passed = (ContentNotFound, Integrity) if tolerant else (ContentNotFound,)
     marked: set[Digest] = set()
     waiting = list(roots)
     while waiting:
@@ -78,7 +85,10 @@ def reachable(store: LayoutStore, roots: Iterable[Descriptor]) -> set[Digest]:
         if desc.digest in marked:
             continue
         marked.add(desc.digest)
-        if desc.is_manifest and (manifest := _read(store, desc)) is not None:
+        if not desc.is_manifest:
+            continue
+        with contextlib.suppress(*passed):
+            manifest = fetch_manifest(store, desc)
             waiting += manifest.children
             if manifest.subject is not None:
                 waiting.append(manifest.subject)
@@ -93,12 +103,6 @@ def carry_out(plan: GcPlan) -> int:
             piece.path.unlink()
             freed += piece.size
     return freed
-
-
-def _read(store: LayoutStore, desc: Descriptor) -> AnyManifest | None:
-    with contextlib.suppress(ContentNotFound):
-        return fetch_manifest(store, desc)
-    return None
 
 
 def _blobs(root: Path) -> Iterator[Garbage]:
@@ -117,13 +121,20 @@ def _ingests(root: Path) -> Iterator[Garbage]:
     with contextlib.suppress(FileNotFoundError):
         for path in (root / "ingest").iterdir():
             if (path.suffix == ".part" or path.name.startswith("tmp-")) and not _is_locked(path):
-                yield Garbage(path, path.stat().st_size, None)
+                yield Garbage(path, path.lstat().st_size, None)
+
+
+def _half_indexes(root: Path) -> Iterator[Garbage]:
+    """What a process left that was killed while it replaced the index."""
+    for path in root.glob(".index.json.*"):
+        with contextlib.suppress(FileNotFoundError):
+            yield Garbage(path, path.lstat().st_size, None)
 
 
 def _is_locked(path: Path) -> bool:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return True
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -137,5 +148,5 @@ def _is_locked(path: Path) -> bool:
 
 def _changed_at(path: Path) -> float:
     with contextlib.suppress(FileNotFoundError):
-        return path.stat().st_mtime
+        return path.lstat().st_mtime
     return float("inf")

@@ -42,7 +42,7 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        if exc.errno == errno.ENOSPC:
+        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "free some space (`agent prune`), or set AGENTOCI_HOME to another disk"
             raise StoreUnwritable(f"{path}: the disk is full", hint=hint) from exc
         if exc.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -81,8 +81,8 @@ class BlobWriter:
         self._hash.update(chunk)
         with translate_disk_errors(self._path):
             _write_all(self._descriptor, chunk)
-        self.size += len(chunk)
-        self._syncer.grown_to(self.size)
+            self.size += len(chunk)
+            self._syncer.grown_to(self.size)
 
     def digest(self) -> Digest:
         """The digest of what was written so far."""
@@ -92,11 +92,11 @@ class BlobWriter:
         """Sync, and give the blob its name; returns its digest."""
         digest = self.digest()
         final = self._blobs / digest.algorithm / digest.hex
-        if final.exists():
+        if _is_whole(final, self.size):
             os.utime(final)
             return digest
-        self._syncer.close()
         with translate_disk_errors(self._path):
+            self._syncer.settle()
             settle(self._descriptor, self._path, final)
         return digest
 
@@ -135,6 +135,7 @@ class _Syncer:
     def grown_to(self, size: int) -> None:
         if size < self._next or (self._running and not self._running.done()):
             return
+        self._raise_failure()
         self._next = size + _SYNC_EVERY
         if self._pool is None:
             from concurrent.futures import ThreadPoolExecutor
@@ -142,10 +143,19 @@ class _Syncer:
             self._pool = ThreadPoolExecutor(1, thread_name_prefix="sync")
         self._running = self._pool.submit(os.fsync, self._descriptor)
 
+    def settle(self) -> None:
+        """Wait for the last sync, and raise its error: the kernel tells each one once only."""
+        self.close()
+        self._raise_failure()
+
     def close(self) -> None:
         if self._pool is not None:
             self._pool.shutdown(wait=True)
             self._pool = None
+
+    def _raise_failure(self) -> None:
+        if self._running is not None:
+            self._running.result()
 
 
 def ingest_small(desc: Descriptor, source: Source, final: Path, ingest: Path) -> None:
@@ -170,7 +180,7 @@ def ingest_large(desc: Descriptor, source: Source, final: Path, ingest: Path) ->
     right ones that an error cut short are kept for the next attempt.
     """
     part = ingest / f"{desc.digest.hex}.part"
-    with translate_disk_errors(part), _own_part(part, final) as descriptor:
+    with translate_disk_errors(part), _own_part(part, final, desc.size) as descriptor:
         if descriptor is None:
             return
         try:
@@ -182,13 +192,13 @@ def ingest_large(desc: Descriptor, source: Source, final: Path, ingest: Path) ->
 
 
 @contextlib.contextmanager
-def _own_part(part: Path, final: Path) -> Iterator[int | None]:
+def _own_part(part: Path, final: Path, size: int) -> Iterator[int | None]:
     """Lock the part file, waiting for another writer; None when that one finished the blob."""
     while True:
-        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if final.exists():
+            if _is_whole(final, size):
                 _drop_if_same(part, descriptor)
                 yield None
                 return
@@ -197,6 +207,14 @@ def _own_part(part: Path, final: Path) -> Iterator[int | None]:
                 return
         finally:
             os.close(descriptor)
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether the blob is there; one that the disk cut short is written anew."""
+    try:
+        return path.lstat().st_size == size and not path.is_symlink()
+    except FileNotFoundError:
+        return False
 
 
 def _is_same_file(path: Path, descriptor: int) -> bool:
@@ -226,6 +244,7 @@ def _fill(descriptor: int, desc: Descriptor, source: Source) -> None:
                 have += len(chunk)
                 syncer.grown_to(have)
             _refuse_more(stream, desc)
+        syncer.settle()
     finally:
         syncer.close()
     found = Digest.from_hash(state)

@@ -8,11 +8,13 @@ layout at once. The same class serves as the registry that needs no server (`oci
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from agentoci._internal import files
 from agentoci._internal.clock import Clock, timestamp
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from agentoci.spec.manifest import AnyManifest, Manifest
 
 _LAYOUT_FILE: Final = b'{"imageLayoutVersion":"1.0.0"}'
+_MARKER_BYTES: Final = 4096
+# The errors of a disk or a file that others may change and we may only read.
+_NOT_OURS_TO_WRITE: Final = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class NotALayout(Integrity):
@@ -61,24 +66,22 @@ class LayoutStore:
             raise ContentNotFound(
                 f"{root}: no OCI image layout there", hint="`agent push REF oci:DIR` makes one"
             )
-        document = loads_object(files.read_at_most(marker, 4096), what=str(marker), limit=4096)
-        if document.get("imageLayoutVersion") != "1.0.0":
-            version = document.get("imageLayoutVersion")
-            raise NotALayout(f"{marker}: layout version {version!r}, this program reads 1.0.0")
+        check_version(files.read_at_most(marker, _MARKER_BYTES), what=str(marker))
         return cls(root, clock=clock)
 
     @classmethod
     def create(cls, root: Path, *, clock: Clock) -> LayoutStore:
-        """The layout in this folder, made when it is not there."""
-        if not (root / "oci-layout").exists():
-            with translate_disk_errors(root):
-                _refuse_foreign_folder(root)
-                (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-                (root / "ingest").mkdir(exist_ok=True)
-                with lock(root / "ingest" / "index.lock"):
-                    if not (root / "index.json").exists():
-                        files.write_atomically(root / "index.json", encode_index(()))
-                    files.write_atomically(root / "oci-layout", _LAYOUT_FILE)
+        """The layout in this folder, made when it is not there; raises NotALayout."""
+        if (root / "oci-layout").exists():
+            return cls.open(root, clock=clock)
+        with translate_disk_errors(root):
+            _refuse_foreign_folder(root)
+            (root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+            (root / "ingest").mkdir(exist_ok=True)
+            with lock(root / "ingest" / "index.lock"):
+                if not (root / "index.json").exists():
+                    files.write_atomically(root / "index.json", encode_index(()))
+                files.write_atomically(root / "oci-layout", _LAYOUT_FILE)
         return cls(root, clock=clock)
 
     def path(self, digest: Digest) -> Path:
@@ -89,14 +92,8 @@ class LayoutStore:
 
     @contextlib.contextmanager
     def fetch(self, desc: Descriptor, offset: int = 0) -> Iterator[Reader]:
-        """The blob's bytes from `offset` on; raises ContentNotFound."""
-        try:
-            descriptor = os.open(self.path(desc.digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except FileNotFoundError:
-            raise ContentNotFound(
-                f"{desc.digest}: not in {self.root}", hint="pull or build the image again"
-            ) from None
-        with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        """The blob's bytes from `offset` on; raises ContentNotFound, NotALayout."""
+        with _open_blob(self.path(desc.digest)) as stream:
             if offset:
                 stream.seek(offset)
             yield stream
@@ -107,14 +104,13 @@ class LayoutStore:
         """Whether the blob is there in full; asking keeps it from the collector for a while."""
         path = self.path(desc.digest)
         try:
-            present = path.stat().st_size == desc.size
-            if present:
-                os.utime(path)
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size != desc.size:
+                return False
+            _touch(path)
         except FileNotFoundError:
             return False
-        except PermissionError:
-            return True
-        return present
+        return True
 
     def push(self, desc: Descriptor, source: Source) -> None:
         """Store a blob or manifest, verified; what is there already stays."""
@@ -134,7 +130,8 @@ class LayoutStore:
     def _prepare(self, digest: Digest | None) -> None:
         with translate_disk_errors(self.root):
             self._ingest.mkdir(exist_ok=True)
-            (self._blobs / (digest.algorithm if digest else "sha256")).mkdir(exist_ok=True)
+            folder = self._blobs / (digest.algorithm if digest else "sha256")
+            folder.mkdir(parents=True, exist_ok=True)
 
     # Resolver and Tagger
 
@@ -197,7 +194,8 @@ class LayoutStore:
 
     def _sync_names(self) -> None:
         if self._undurable_names:
-            files.sync_folder(self._blobs / "sha256")
+            for folder in filter(Path.is_dir, self._blobs.iterdir()):
+                files.sync_folder(folder)
             self._undurable_names = False
 
     # Leases
@@ -205,25 +203,70 @@ class LayoutStore:
     @contextlib.contextmanager
     def using(self) -> Iterator[None]:
         """Keep the collector out while content is added and named."""
-        with translate_disk_errors(self.root):
-            self._ingest.mkdir(exist_ok=True)
-        with lock(self._ingest / "gc.lock", shared=True):
+        with self._holding_gc_lock(shared=True):
             yield
 
     @contextlib.contextmanager
     def collecting(self) -> Iterator[None]:
         """Be the only one that changes the store; raises Locked when somebody is at work."""
-        with translate_disk_errors(self.root):
-            self._ingest.mkdir(exist_ok=True)
-        with lock(self._ingest / "gc.lock", wait=False):
+        with self._holding_gc_lock(shared=False):
             yield
+
+    def _holding_gc_lock(self, *, shared: bool) -> contextlib.ExitStack:
+        """The lock, held; what the disk refuses afterwards is not told as of the store."""
+        with translate_disk_errors(self.root), contextlib.ExitStack() as held:
+            self._ingest.mkdir(exist_ok=True)
+            held.enter_context(lock(self._ingest / "gc.lock", shared=shared, wait=shared))
+            return held.pop_all()
+
+
+def check_version(marker: bytes, *, what: str) -> None:
+    """Refuse an `oci-layout` file of another version; raises NotALayout, InvalidJson."""
+    version = loads_object(marker, what=what, limit=_MARKER_BYTES).get("imageLayoutVersion")
+    if version != "1.0.0":
+        raise NotALayout(f"{what}: layout version {version!r}, this program reads 1.0.0")
+
+
+def _touch(path: Path) -> None:
+    try:
+        os.utime(path)
+    except OSError as exc:
+        if exc.errno not in _NOT_OURS_TO_WRITE:
+            raise
+
+
+@contextlib.contextmanager
+def _open_blob(path: Path) -> Iterator[IO[bytes]]:
+    """A regular file: a link could lead out of the layout, a pipe could make us wait for ever."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except FileNotFoundError:
+        digest, root = f"{path.parent.name}:{path.name}", path.parent.parent.parent
+        raise ContentNotFound(
+            f"{digest}: not in {root}", hint="pull or build the image again"
+        ) from None
+    except OSError as exc:
+        if exc.errno != errno.ELOOP:
+            raise
+        raise NotALayout(f"{path}: a link, where a blob should be") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotALayout(f"{path}: not a file, where a blob should be")
+    with os.fdopen(descriptor, "rb", buffering=0) as stream:
+        yield stream
 
 
 def _refuse_foreign_folder(root: Path) -> None:
     """Do not scatter a layout into a folder that holds something else."""
     if root.is_dir():
         ours = ("blobs", "ingest", "index.json", "oci-layout")
-        strangers = [path.name for path in root.iterdir() if path.name not in ours]
+        half_written = (".index.json.", ".oci-layout.")  # somebody else makes the same layout now
+        strangers = [
+            path.name
+            for path in root.iterdir()
+            if path.name not in ours and not path.name.startswith(half_written)
+        ]
         if strangers:
             raise NotALayout(
                 f"{root}: holds other files ({', '.join(sorted(strangers)[:3])}) and no OCI layout",
