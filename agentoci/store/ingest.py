@@ -11,7 +11,8 @@ import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,10 @@ SMALL: Final = limits.MIB
 
 _SYNC_EVERY: Final = 64 * limits.MIB
 """A big blob is synced in steps while it grows, so that the last step is short."""
+
+
+_HASH_BEHIND: Final = 4
+"""Chunks that hashing may lag behind writing."""
 
 
 class StoreUnwritable(AgentociError):
@@ -234,12 +239,12 @@ def _fill(descriptor: int, desc: Descriptor, source: Source) -> None:
     have = _hash_existing(descriptor, desc, state)
     syncer = _Syncer(descriptor)
     try:
-        with source.open(have) as stream:
+        with source.open(have) as stream, _hashing_ahead(state) as update:
             while have < desc.size:
                 chunk = stream.read(min(limits.NETWORK_BUFFER, desc.size - have))
                 if not chunk:
                     raise SizeMismatch(f"{desc.digest}: ended {desc.size - have} bytes short")
-                state.update(chunk)
+                update(chunk)
                 _write_all(descriptor, chunk)
                 have += len(chunk)
                 syncer.grown_to(have)
@@ -250,6 +255,22 @@ def _fill(descriptor: int, desc: Descriptor, source: Source) -> None:
     found = Digest.from_hash(state)
     if found != desc.digest:
         raise DigestMismatch(f"{desc.digest}: the content has digest {found}")
+
+
+@contextlib.contextmanager
+def _hashing_ahead(state: hashlib._Hash) -> Iterator[Callable[[bytes], None]]:
+    """Hash in a side thread while the next bytes come in; all is hashed when the block ends."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    behind: deque[Future[None]] = deque()
+    with ThreadPoolExecutor(1, thread_name_prefix="hash") as pool:
+
+        def update(chunk: bytes) -> None:
+            behind.append(pool.submit(state.update, chunk))
+            if len(behind) > _HASH_BEHIND:
+                behind.popleft().result()
+
+        yield update
 
 
 def _refuse_more(stream: Reader, desc: Descriptor) -> None:
