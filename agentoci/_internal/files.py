@@ -51,17 +51,28 @@ def read_at_most(path: Path, limit: int) -> bytes:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder, read-only parts included; a missing one is fine."""
+    """Remove a folder, read-only parts included; a missing one is fine.
+
+    Of a link, inside or instead of the folder, only the link goes.
+    """
     import shutil
 
-    def make_writable(function: object, name: str, error: object) -> None:
-        del function, error
-        with contextlib.suppress(OSError):
-            Path(name).parent.chmod(0o700)
-            Path(name).chmod(0o700)
-
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
     if not path.exists():
         return
-    shutil.rmtree(path, onerror=make_writable)
-    if path.exists():
+    try:
         shutil.rmtree(path)
+    except OSError:
+        _make_writable(path)
+        shutil.rmtree(path)
+
+
+def _make_writable(root: Path) -> None:
+    """Let every folder be read and emptied; files need no leave to be removed."""
+    root.chmod(0o700)
+    for folder, names, _ in os.walk(root):
+        for name in names:
+            path = Path(folder, name)
+            if not path.is_symlink():
+                path.chmod(0o700)

@@ -13,6 +13,7 @@ from agentoci.errors import Invalid
 
 _SYSTEM_HOME: Final = Path("/var/lib/agentoci")
 _MAX_EPOCH: Final = 2**33
+_MAX_EPOCH_DIGITS: Final = 20
 
 
 class InvalidSettings(Invalid):
@@ -87,7 +88,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _home(found, user),
         docker / "config.json",
         found,
-        _read_file(_config_path(found, user), named="AGENTOCI_CONFIG" in found),
+        _read_file(_config_path(found, user), named=bool(found.get("AGENTOCI_CONFIG"))),
         _epoch(found.get("SOURCE_DATE_EPOCH")),
     )
 
@@ -120,7 +121,7 @@ def _read_file(path: Path, *, named: bool) -> ConfigFile:
 
     try:
         document = tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as exc:
         raise InvalidSettings(f"{path}: {exc}", hint="the file is TOML") from exc
     return _check(path, document)
 
@@ -148,7 +149,7 @@ def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
 def _epoch(text: str | None) -> int:
     if not text:
         return 0
-    if not text.isdecimal() or int(text) >= _MAX_EPOCH:
+    if not text.isdecimal() or len(text) > _MAX_EPOCH_DIGITS or int(text) >= _MAX_EPOCH:
         raise InvalidSettings(
             f"SOURCE_DATE_EPOCH={text!r} is not a number of seconds", hint="or leave it unset"
         )

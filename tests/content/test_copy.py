@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -235,6 +236,24 @@ def test_the_first_error_stops_the_other_transfers_and_is_the_one_told() -> None
     with pytest.raises(ContentNotFound, match="the cause"):
         copy(src, image, MemoryTarget(), "1.0", options=CopyOptions(workers=2, progress=told))
     assert told.outcomes == {}
+
+
+def test_ctrl_c_stops_the_transfers_and_names_nothing() -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    src, dst = Endless(), MemoryTarget()
+    image = put_image(src, bytes(100 * MIB), b"waiting in line")
+    previous = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            copy(src, image, dst, "1.0", options=CopyOptions(workers=1))
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    assert not dst.exists(image)
+    with pytest.raises(ContentNotFound):
+        dst.resolve("1.0")
 
 
 def test_a_blob_whose_turn_comes_after_the_stop_is_not_begun() -> None:

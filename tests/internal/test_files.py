@@ -1,0 +1,156 @@
+"""Files that are never seen half-written, and trees that go whole."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentoci._internal.files import (
+    read_at_most,
+    remove_tree,
+    replacing,
+    sync_folder,
+    write_atomically,
+)
+from tests.store.conftest import NOBODY
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    with replacing(path, mode=0o600) as stream:
+        stream.write(b"ne")
+        stream.flush()
+        assert path.read_bytes() == b"old"
+        stream.write(b"w")
+    assert path.read_bytes() == b"new"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.glob("*file*")) == [path]
+
+
+def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    class Stopped(BaseException):
+        pass
+
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def write() -> None:
+        with replacing(path) as stream:
+            stream.write(b"half")
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        write()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.glob("*file*")) == [path]
+
+
+def test_a_replaced_link_leaves_its_target(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"target")
+    (tmp_path / "link").symlink_to("target")
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "target").read_bytes() == b"target"
+    assert not (tmp_path / "link").is_symlink()
+
+
+def test_reading_stops_one_byte_beyond_the_limit(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"12345")
+    assert [len(read_at_most(path, limit)) for limit in (0, 3, 4, 5, 6)] == [1, 4, 5, 5, 5]
+
+
+def test_only_a_folder_is_synced_as_one(tmp_path: Path) -> None:
+    sync_folder(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError):
+        sync_folder(tmp_path / "file")
+
+
+# Removing
+
+
+@pytest.fixture
+def own() -> Iterator[Path]:
+    """A folder of a user whom permissions stop; the test goes on as that user."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = os.geteuid() == 0
+        if root:
+            os.chown(folder, NOBODY, -1)
+            os.seteuid(NOBODY)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+def test_a_missing_tree_is_gone_already(tmp_path: Path) -> None:
+    remove_tree(tmp_path / "missing")
+
+
+def test_a_tree_goes_with_everything_in_it(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "b" / "file").touch()
+    (tree / "link").symlink_to("a")
+    remove_tree(tree)
+    assert not tree.exists()
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o000, 0o100])
+def test_closed_folders_go_too(own: Path, mode: int) -> None:
+    tree = own / "tree"
+    folders = [tree, tree / "a", tree / "a" / "b", tree / "a" / "b" / "c"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "file").write_bytes(b"x")
+        (folder / "file").chmod(0o444)
+    for folder in reversed(folders):
+        folder.chmod(mode)
+    remove_tree(tree)
+    assert list(own.iterdir()) == []
+
+
+def test_what_a_link_leads_to_stays_as_it_is(own: Path) -> None:
+    outside = own / "outside"
+    outside.mkdir()
+    (outside / "file").write_bytes(b"x")
+    for path in (outside / "file", outside):
+        path.chmod(0o500)
+    tree = own / "tree"
+    tree.mkdir()
+    for number, target in enumerate((outside, outside / "file", own, Path("nowhere"))):
+        (tree / f"{number}").symlink_to(target)
+    tree.chmod(0o555)
+    own_mode = own.stat().st_mode
+    remove_tree(tree)
+    assert not tree.exists()
+    for path in (outside / "file", outside):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o500
+    assert own.stat().st_mode == own_mode
+
+
+@pytest.mark.parametrize("target", ["folder", "nowhere"])
+def test_of_a_link_instead_of_a_tree_only_the_link_goes(tmp_path: Path, target: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").touch()
+    (tmp_path / "link").symlink_to(target)
+    remove_tree(tmp_path / "link")
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "folder" / "file").exists()
+
+
+def test_a_tree_that_cannot_go_is_an_error(own: Path) -> None:
+    (own / "tree" / "a").mkdir(parents=True)
+    own.chmod(0o555)
+    with pytest.raises(PermissionError):
+        remove_tree(own / "tree")
+    own.chmod(0o755)
