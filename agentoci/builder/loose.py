@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -53,7 +52,8 @@ def agentfile_for(
         if source is None:
             warn(f"{name}: knowledge file {wanted!r} is not in the folder")
         else:
-            lines.append(f"COPY {json.dumps([_literal(source), f'/agent/knowledge/{wanted}'])}")
+            destination = f"/agent/knowledge/{wanted}"
+            lines.append(f"COPY {_word(_literal(source))} {_word(destination)}")
     return parse("\n".join(lines) + "\n", file=name, build_args=options.build_args)
 
 

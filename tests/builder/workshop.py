@@ -34,6 +34,9 @@ class LaterClock(SystemClock):
     def now(self) -> datetime:
         return super().now() + timedelta(hours=1)
 
+    def sleep(self, seconds: float) -> None:
+        """Nobody waits in a test."""
+
 
 class Told:
     """Keeps what a build reports."""
