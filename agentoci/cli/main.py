@@ -137,15 +137,11 @@ def _run(arguments: list[str]) -> int:
         return exc.exit_code
     except click.exceptions.Exit as exc:
         return exc.exit_code
-    except click.Abort:
-        output.error("interrupted")
-        return output.INTERRUPTED
     except click.ClickException as exc:
         exc.show()
         return 2
-    except KeyboardInterrupt:
-        output.error("interrupted")
-        return output.INTERRUPTED
+    except (click.Abort, KeyboardInterrupt):
+        return output.interrupted()
     except Exception as exc:  # noqa: BLE001 (no traceback reaches a user)
         return output.unexpected(exc)
     return status if isinstance(status, int) else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
@@ -57,6 +58,16 @@ def error(message: str, hint: str | None = None) -> None:
     talk(f"error: {message}")
     if hint:
         talk(f"hint: {hint}")
+
+
+def interrupted() -> int:
+    """Say so; another Ctrl-C while we leave changes nothing any more."""
+    import signal
+
+    with contextlib.suppress(ValueError):  # only the main thread may
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    error("interrupted")
+    return INTERRUPTED
 
 
 def unexpected(exc: Exception) -> int:

@@ -65,6 +65,15 @@ class Terminal:
         """As by a person at the keyboard."""
         os.write(self._ours, text.encode())
 
+    def interrupt(self) -> None:
+        """Ctrl-C, and again: one that comes as the prompt appears waits for the next key."""
+        while self._process.poll() is None:
+            self.type("\x03")
+            pause = time.monotonic() + 1
+            while self._process.poll() is None and time.monotonic() < pause:
+                if select.select([self._ours], [], [], 0.05)[0] and not self._read():
+                    break
+
     def end(self) -> int:
         """The exit code, when everything was shown."""
         while self._read():
@@ -121,7 +130,7 @@ def test_login_asks_on_a_terminal_and_hides_the_password(
 def test_ctrl_c_at_a_prompt(terminal: Callable[..., Terminal], fake: FakeRegistry):
     screen = terminal("login", fake.host)
     screen.expect("Username:")
-    screen.type("\x03")
+    screen.interrupt()
     assert screen.end() == 130
     assert "interrupted" in screen.shown
     assert "Traceback" not in screen.shown
