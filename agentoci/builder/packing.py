@@ -6,7 +6,7 @@ import hashlib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,6 +57,56 @@ class PackedPlan:
     files: dict[str, str]
 
 
+class Stopped(Exception):
+    """Another layer failed, or the user wants to stop."""
+
+
+class Shift:
+    """Who is packing. An executor forgets a thread when Ctrl-C comes while it starts that one."""
+
+    def __init__(self) -> None:
+        self._change = threading.Condition()
+        self._at_work = 0
+        self.ended = False
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Be at work; raises Stopped when it has ended."""
+        with self._change:
+            if self.ended:
+                raise Stopped
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._at_work -= 1
+                self._change.notify_all()
+
+    def end(self) -> None:
+        """Let nobody begin any more, and wait for those at work to see it."""
+        with self._change:
+            self.ended = True
+            while self._at_work:
+                self._change.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Stoppable:
+    """A sink that takes nothing more once the shift has ended."""
+
+    inner: BlobSink
+    shift: Shift
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        if self.shift.ended:
+            raise Stopped
+        self.inner.write(chunk)
+
+    def digest(self) -> Digest:
+        return self.inner.digest()
+
+
 @dataclass(frozen=True, slots=True)
 class Packer:
     """Makes layers; `known` tells a file's sha256 without reading it, `learn` is told new ones."""
@@ -68,7 +118,7 @@ class Packer:
     use_cache: bool
     known: Callable[[CopiedFile], str | None]
     learn: Callable[[CopiedFile, str], None]
-    stop: threading.Event = field(default_factory=threading.Event)
+    shift: Shift = field(default_factory=Shift)
 
     @contextmanager
     def packing(self, plans: Sequence[LayerPlan]) -> Iterator[Callable[[], list[PackedPlan]]]:
@@ -77,22 +127,22 @@ class Packer:
         Gives a function that waits for them, in the order of the plans; the block may do other
         work before. Leaving it by an error stops what has begun, too.
         """
+        largest_first = sorted(range(len(plans)), key=lambda index: -plans[index].size)
+        futures: dict[int, Future[PackedPlan]] = {}
+
+        def finish() -> list[PackedPlan]:
+            made = [futures[index].result() for index in range(len(plans))]
+            self._learn_all(plans, made)
+            return made
+
         with _quick_switches(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="pack") as pool:
-            futures = {
-                index: pool.submit(self.make_or_find, plans[index])
-                for index in sorted(range(len(plans)), key=lambda index: -plans[index].size)
-            }
-
-            def finish() -> list[PackedPlan]:
-                made = [futures[index].result() for index in range(len(plans))]
-                self._learn_all(plans, made)
-                return made
-
             try:
+                for index in largest_first:
+                    futures[index] = pool.submit(self.make_or_find, plans[index])
                 yield finish
             except BaseException:
-                self.stop.set()
                 pool.shutdown(wait=False, cancel_futures=True)
+                self.shift.end()
                 raise
 
     def _learn_all(self, plans: Sequence[LayerPlan], made: Sequence[PackedPlan]) -> None:
@@ -110,8 +160,8 @@ class Packer:
     def make(self, plan: LayerPlan) -> PackedPlan:
         """Pack one layer into the store."""
         entries = [copied.entry for copied in plan.files]
-        with self.store.writer() as writer:
-            sink = _Stoppable(writer, self.stop)
+        with self.shift.working(), self.store.writer() as writer:
+            sink = _Stoppable(writer, self.shift)
             packed = pack(entries, sink, compression=self.compression, epoch=self.epoch)
             digest = writer.commit()
             layer_type = LayerType(plan.kind, packed.compression)
@@ -185,26 +235,6 @@ def _quick_switches() -> Iterator[None]:
         yield
     finally:
         sys.setswitchinterval(before)
-
-
-class _Stopped(Exception):
-    """Another layer failed, or the user wants to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Stoppable:
-    """A sink that takes nothing more once the build has ended."""
-
-    inner: BlobSink
-    stop: threading.Event
-
-    def write(self, chunk: bytes | memoryview) -> None:
-        if self.stop.is_set():
-            raise _Stopped
-        self.inner.write(chunk)
-
-    def digest(self) -> Digest:
-        return self.inner.digest()
 
 
 def _has_body(copied: CopiedFile) -> bool:
