@@ -71,7 +71,7 @@ class Collection:
         try:
             with store.collecting():
                 needed = reachable(store, [e.desc for e in store.index.read()])
-                candidates = reachable(store, gone) - needed
+                candidates = reachable(store, gone, tolerant=True) - needed
                 freed = 0
                 for digest in candidates:
                     path = store.path(digest)
