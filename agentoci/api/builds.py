@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentoci.api.locations import given_name
 from agentoci.builder.options import BuildOptions, Profile
 from agentoci.builder.replay import Records
 from agentoci.builder.report import BuildReport, Built, Layer, NoReport, Step
@@ -44,6 +45,8 @@ class Builds:
         Raises SourceFaults with every fault found, each with line and caret.
         """
         engine = self._engine
+        for tag in options.tags:
+            given_name(tag)
         if options.use_cache:
             records = Records(engine.writable_store, engine.settings.cache)
             built = records.replay(context, options, report or NoReport())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from agentoci.api.locations import local_name, parse_location
+from agentoci.api.locations import given_name, local_name, parse_location
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import Conflict
 from agentoci.spec import annotations as keys
@@ -101,9 +101,10 @@ class Images:
         return found
 
     def tag(self, source: str, name: Reference) -> Digest:
-        """Give an image another name; returns its digest."""
+        """Give an image another name, which cannot pin a digest; returns the image's digest."""
+        called = given_name(name)
         entry = self.find(source)
-        self._engine.writable_store.tag(entry.desc.bare(), local_name(name))
+        self._engine.writable_store.tag(entry.desc.bare(), called)
         return entry.digest
 
     def remove(self, texts: Sequence[str], *, force: bool = False) -> Removed:
@@ -165,18 +166,22 @@ class Images:
 def _by_reference(
     entries: Sequence[Entry], text: str, default_registry: str | None
 ) -> Entry | None:
-    names = _possible_names(text, default_registry)
-    for name in names:
+    """By name, and when the reference pins a digest only if it is that one."""
+    pinned = _pinned(text)
+    for name in _possible_names(text, default_registry):
         for entry in entries:
-            if name == entry.name:
+            if name == entry.name and pinned in (None, entry.digest):
                 return entry
+    if pinned is None:
+        return None
+    return next((entry for entry in entries if entry.digest == pinned), None)
+
+
+def _pinned(text: str) -> Digest | None:
     try:
-        reference = Reference.parse(text)
+        return Reference.parse(text).digest
     except InvalidReference:
         return None
-    if reference.digest is None:
-        return None
-    return next((entry for entry in entries if entry.digest == reference.digest), None)
 
 
 def _possible_names(text: str, default_registry: str | None) -> list[str]:

@@ -41,3 +41,13 @@ def parse_location(text: str) -> Location:
 def local_name(reference: Reference) -> str:
     """The name under which a store keeps a reference."""
     return reference.tagged if reference.tag else str(reference)
+
+
+def given_name(reference: Reference) -> str:
+    """The name that a user gives an image; raises InvalidReference for one that pins a digest."""
+    if reference.digest is not None:
+        raise InvalidReference(
+            f"{str(reference)!r}: a digest follows from the content, it cannot be given",
+            hint=f"write {reference.tagged}",
+        )
+    return local_name(reference)

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
-from agentoci.api.locations import LayoutLocation, Location, local_name, parse_location
+from agentoci.api.locations import (
+    LayoutLocation,
+    Location,
+    given_name,
+    local_name,
+    parse_location,
+)
 from agentoci.api.places import MountingTarget, Places
 from agentoci.content.copy import Copied, CopyOptions, copy
 from agentoci.content.graph import walk
@@ -88,7 +94,7 @@ class Transfers:
         """
         location = parse_location(text)
         source, selector, own_name = self._source(location)
-        local = local_name(Reference.parse(name)) if name else own_name()
+        local = given_name(Reference.parse(name)) if name else own_name()
         store = self._engine.writable_store
         with store.using():
             done = self._copied(source, selector, store, local, local)
@@ -274,5 +280,5 @@ def _with_good_name(entry: Entry) -> Entry:
     name = None
     with contextlib.suppress(InvalidReference):
         if entry.name is not None and ("/" in entry.name or ":" in entry.name):
-            name = local_name(Reference.parse(entry.name))
+            name = given_name(Reference.parse(entry.name))
     return Entry(entry.desc, name)

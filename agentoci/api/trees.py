@@ -17,7 +17,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from agentoci._internal import limits
 from agentoci._internal.files import remove_tree
-from agentoci.api.locations import local_name
+from agentoci.api.locations import given_name
 from agentoci.builder.tree import SIDECAR, BadTree, build_tree, describe_image
 from agentoci.layers.inventory import FILES_JSON
 from agentoci.layers.paths import fault_of, link_fault_of
@@ -73,7 +73,7 @@ def load_tree(engine: Engine, tar: tarfile.TarFile, first: tarfile.TarInfo) -> l
 
 def _checked(name: str) -> str:
     try:
-        return local_name(Reference.parse(name))
+        return given_name(Reference.parse(name))
     except InvalidReference as exc:
         raise BadTree(f"{SIDECAR}: {exc.message}") from exc
 

@@ -184,6 +184,8 @@ def test_an_archive_cannot_take_the_id_of_another_image(
     assert agent("inspect", trusted).json["digest"] == trusted
     agent("load", stdin=renamed(content, f"{trusted[7:]}:latest"))
     assert agent("inspect", trusted[7:]).json["digest"] == trusted
+    agent("load", stdin=renamed(content, f"pinned@{trusted}"))
+    assert agent("inspect", f"pinned@{trusted}").json["digest"] == trusted
 
 
 # Terminals

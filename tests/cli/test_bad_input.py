@@ -48,6 +48,9 @@ def largest_layer(fake: FakeRegistry) -> str:
         (("inspect", "-x"), "No such option"),
         (("pull", "oci::name"), "the folder is empty"),
         (("build", "-t", "a@b", "."), "a@b"),
+        (("build", "-t", f"a@sha256:{64 * '0'}", "."), "it cannot be given"),
+        (("tag", "talker:1.0", f"a:1@sha256:{64 * '0'}"), "hint: write a:1"),
+        (("pull", f"{NOWHERE}/a:1", f"a@sha256:{64 * '0'}"), "it cannot be given"),
         (("login", "http://registry/x", "-u", "a", "--password-stdin"), "is not a registry"),
         (("run", "--name", "../up", "talker:1.0"), "'../up' is not a name for an instance"),
         (("run", "-e", "NOVALUE", "talker:1.0"), "'NOVALUE' is not KEY=VALUE"),
@@ -81,6 +84,15 @@ def test_an_unknown_image_names_its_neighbour(
     missing = agent(*command, code=6)
     assert "talkr:1.0" in missing.err
     assert "did you mean 'talker:1.0'?" in missing.err
+
+
+def test_a_pinned_reference_means_that_content_or_nothing(agent: Agent, stocked: Path):
+    talker, mute = (agent("images", "-q", name).out.strip() for name in ("talker", "mute"))
+    assert agent("inspect", f"talker:1.0@{talker}").json["digest"] == talker
+    assert agent("inspect", f"talker:1.0@{mute}").json["digest"] == mute
+    other = f"sha256:{64 * '0'}"
+    for command in ("inspect", "run", "history", "rmi"):
+        assert other in agent(command, f"talker:1.0@{other}", code=6).err
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from agentoci.cli.main import COMMANDS
 from agentoci.cli.main import agent as program
 from tests.cli.conftest import Agent
 from tests.conftest import RunAgent
+from tests.registry.fake import FakeRegistry
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}\n")
 
@@ -142,12 +143,15 @@ def test_the_digest_goes_into_a_file_too(agent: Agent, talker: Path, tmp_path: P
     assert (tmp_path / "iid").read_text() == built.out
 
 
-def test_build_pushes_every_tag(agent: Agent, talker: Path, home: Path):
-    config = home / "config" / "agentoci" / "config.toml"
-    config.parent.mkdir(parents=True)
+def test_build_pushes_every_tag(agent: Agent, talker: Path, fake: FakeRegistry):
     refused = agent("build", "--push", "-t", "talker:1.0", talker, code=2)
     assert "no default_registry is configured" in refused.err
     assert agent("images").lines[1:] == []
+    tags = [f"{fake.host}/talker:{tag}" for tag in ("1.0", "latest")]
+    built = agent("build", "--push", "-t", tags[0], "-t", tags[1], talker)
+    assert DIGEST.fullmatch(built.out)
+    assert {tag for _, tag in fake.manifests} == {"1.0", "latest", built.out.strip()}
+    assert f"pushed {tags[1]}: everything was there already" in built.err
 
 
 def test_build_arguments_count(agent: Agent, talker: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from tests.cli import samples
 from tests.conftest import RunAgent
+from tests.definition.samples import FULL
 from tests.registries import PASSWORD, USER, Registry
 
 Shell = Callable[..., subprocess.CompletedProcess[str]]
@@ -75,6 +77,21 @@ def test_build_list_run_save_and_load(shell: Shell, coordinator: Path, tmp_path:
     )
     assert loaded.stdout.splitlines()[0] == built.stdout.strip()
     assert "I know 3 files" in loaded.stdout
+
+
+def test_a_folder_with_only_a_definition_builds(shell: Shell, tmp_path: Path):
+    folder = tmp_path / "definition"
+    (folder / "workflow").mkdir(parents=True)
+    (folder / "workflow" / "coordination_patterns.md").write_text("Try again.\n")
+    (folder / "coordinator.agentdef").write_text(FULL, encoding="utf-8")
+    named = shell("agent build -t coordinator:1.0 -f coordinator.agentdef .", cwd=folder)
+    found = shell("agent build -t coordinator:2.0 .", cwd=folder)
+    assert found.stdout == named.stdout
+    assert "knowledge file 'zero_knowledge_pattern.md' is not in the folder" in found.stderr
+    document = json.loads(shell("agent inspect coordinator:1.0").stdout)
+    assert document["definition"]["metadata"]["name"] == "coordinator_agent"
+    assert document["definition"]["spec"]["invariants"][0] == "保持工作目录整洁"
+    assert document["layers"][0]["kind"] == "knowledge"
 
 
 def test_checksum_and_verify_of_a_file(shell: Shell, stocked: Path, tmp_path: Path):
