@@ -407,6 +407,20 @@ def test_damaged_caches_cost_time_only(
     assert packed(filled.build()) == set()
 
 
+def test_a_record_of_another_shape_is_no_record(filled: Workshop) -> None:
+    """As a version in development leaves them: the checksum is right, the content is not."""
+    first = filled.build()
+    (path,) = (filled.home / "cache/builds").iterdir()
+    record = read_cache(path, limit=10**6) or {}
+    others: tuple[Json, ...] = (None, [[]], {"a": "b"}, "text")
+    for key in record:
+        for value in others:
+            write_cache(path, {**record, key: value})
+            assert filled.build().root == first.root
+        write_cache(path, {name: value for name, value in record.items() if name != key})
+        assert filled.build().root == first.root
+
+
 def test_cache_files_replaced_by_folders(filled: Workshop) -> None:
     first = filled.build()
     for path in caches(filled):

@@ -116,6 +116,7 @@ def test_the_name_is_the_tags_when_nothing_else_says_it(workshop: Workshop) -> N
         ("INTERFACE child", "its parent base@1.0.0 cannot be merged yet"),
         ("INTERFACE gone/interface.md", "'gone/interface.md' is not in the context"),
         ("INTERFACE ../interface.md", "leads out of the context"),
+        ("INTERFACE huge.md", "huge.md: larger than 262144 bytes"),
         ("INTERFACE latin.md", "latin.md: not UTF-8 text"),
         ("LABEL org.opencontainers.image.version=one", "version 'one' is not a semantic version"),
         ("LABEL org.opencontainers.image.version=1.2.3.4", "is not a semantic version"),
@@ -134,6 +135,7 @@ def test_faults_are_told_at_their_place(workshop: Workshop, line: str, message: 
             "child.agentdef": FULL.replace("author: somebody", "parent: base@1.0.0").replace(
                 "coordinator_agent", "child"
             ),
+            "huge.md": "x" * 262145,
             "latin.md": b"\xe9",
         }
     )

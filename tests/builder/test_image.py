@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from agentoci._internal.limits import MIB
+from agentoci.api.builds import Profile
 from agentoci.builder.build import TooManyLayers
+from agentoci.builder.profiles import store_as_image
 from agentoci.content.reader import fetch_bytes
+from agentoci.errors import Invalid
 from agentoci.layers.unpack import unpack_image
 from tests.builder.workshop import Workshop
 
@@ -242,6 +245,32 @@ def test_a_plan_shows_layers_and_writes_no_image(filled: Workshop) -> None:
     ]
     assert filled.names() == []
     assert not list((filled.home / "store/blobs/sha256").iterdir())
+
+
+def test_a_plan_cannot_see_into_stages(filled: Workshop) -> None:
+    from agentoci.api.builds import BuildOptions
+
+    filled.agentfile("FROM scratch AS one\nFROM scratch\nCOPY --from=one /agent /agent/x/\n")
+    with pytest.raises(Invalid, match="cannot plan COPY --from=STAGE") as caught:
+        filled.engine.builds.plan(filled.context, BuildOptions())
+    assert caught.value.hint
+
+
+def test_a_build_without_a_tag_is_held_by_its_digest(filled: Workshop) -> None:
+    from agentoci.api.builds import BuildOptions
+
+    filled.agentfile("FROM scratch\nCOPY data.csv /agent/data/\n")
+    for _ in range(2):
+        built = filled.engine.builds.build(filled.context, BuildOptions())
+        assert (built.name, filled.names()) == ("agent", [])
+        (entry,) = filled.engine.store.index.read()
+        assert entry.digest == built.root.digest
+
+
+def test_an_image_profile_stays_as_it_is(filled: Workshop) -> None:
+    store = filled.engine.writable_store
+    built = filled.build_text(EVERYTHING, profile=Profile.IMAGE)
+    assert store_as_image(store, filled.image(built)) == built.root
 
 
 def test_many_layers_are_refused_with_a_hint(workshop: Workshop) -> None:
