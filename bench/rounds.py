@@ -146,11 +146,7 @@ def _build(bench: Bench, ready: Prepared, home: Path, number: int) -> None:
         changed.write_bytes(before + f"\nOne more line, number {number}.\n".encode())
         with counting(ready.source.host) as proxy:
             target = f"{proxy.host}/team/bench:change-{number}"
-            sample = bench.run(
-                home,
-                [agent(), "build", "-t", target, bench.context],
-                [agent(), "push", target],
-            )
+            sample = bench.run(home, [agent(), "build", "--push", "-t", target, bench.context])
             bench.keep("change", AGENT, replace(sample, sent_bytes=proxy.sent))
     finally:
         changed.write_bytes(before)
