@@ -69,7 +69,7 @@ class Inventory:
     def encode(self) -> bytes:
         """The document, in its one spelling."""
         files = [_spell(entry) for entry in self.entries]
-        return jsonio.canonical({"version": 1, "files": files})
+        return jsonio.canonical_plain({"version": 1, "files": files})
 
     @classmethod
     def parse(cls, raw: bytes, *, what: str) -> Inventory:

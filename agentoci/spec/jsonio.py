@@ -116,12 +116,18 @@ def canonical(document: object) -> bytes:
     Takes dict with string keys, list, tuple, str, int, float, bool and None. Integers that a double
     does not hold and non-finite floats raise ValueError, for others could not read them back.
     """
-    if _is_plain(document):
-        spelled = json.dumps(
-            document, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
-        )
-        return spelled.encode("utf-8")
-    return _spell(document).encode("utf-8")
+    return canonical_plain(document) if _is_plain(document) else _spell(document).encode("utf-8")
+
+
+def canonical_plain(document: object) -> bytes:
+    """The same for a document of ASCII keys, texts and small integers, without looking for others.
+
+    The caller knows its shape; looking costs more than writing when it lists thousands of files.
+    """
+    spelled = json.dumps(
+        document, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False
+    )
+    return spelled.encode("utf-8")
 
 
 def _is_plain(document: object) -> bool:

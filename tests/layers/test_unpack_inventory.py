@@ -11,6 +11,7 @@ from agentoci._internal import limits
 from agentoci.errors import Integrity
 from agentoci.layers.inventory import FileEntry, InvalidInventory, Inventory
 from agentoci.layers.paths import NameClash, Names, fold
+from agentoci.spec import jsonio
 from agentoci.spec.jsonio import InvalidJson
 
 SHA = "a" * 64
@@ -164,3 +165,13 @@ def test_folding_is_the_same_for_every_spelling() -> None:
         ("\u1e9b\u0323", "\u017f\u0323\u0307", "\u1e69"),
     ):
         assert len({fold(each) for each in spellings}) == 1
+
+
+def test_the_document_has_its_canonical_spelling() -> None:
+    listed = Inventory.of(
+        [
+            FileEntry("agent/b\u00fccher/\U0001f4da.md", 2**40, 0o755, "a" * 64, 3),
+            FileEntry.symlink("agent/a", "b\u00fccher", layer=0),
+        ]
+    )
+    assert listed.encode() == jsonio.canonical(json.loads(listed.encode()))
