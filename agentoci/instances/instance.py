@@ -179,6 +179,8 @@ def _view(
     supervised = record.is_supervised(run)
     # A running instance without a supervisor is one that a crash ended.
     state = advance(written, Event.EXIT) if written in LIVE and not supervised else written
+    if state is State.STOPPED and supervised:
+        state = State.RUNNING  # its end is being recorded; until that is done it cannot be removed
     live = state in LIVE
     started = _text(run, "started")
     return InstanceView(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,14 +13,18 @@ from pathlib import Path
 import pytest
 
 from agentoci import BuildOptions, Digest, Engine, Reference, RunOptions, read_settings
+from agentoci._internal import liveness
 from agentoci.api.collection import StoreBusy
 from agentoci.api.images import ImageInUse, ImageNotFound
 from agentoci.api.locations import LayoutLocation, parse_location
 from agentoci.api.runs import Instance
 from agentoci.api.transfers import NoRegistry
 from agentoci.content.protocols import ContentNotFound
+from agentoci.instances import record
+from agentoci.instances.state import State
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.jsonio import Json
 from agentoci.spec.reference import InvalidReference
 from agentoci.store.index import Entry
 from tests import commandline
@@ -229,3 +234,16 @@ def test_instances_by_the_api(engine: Engine):
     assert engine.runs.list() == []
     engine.runs.remove(instance)
     assert engine.runs.list(stopped_too=True) == []
+
+
+def test_an_instance_runs_until_its_end_is_recorded_in_full(engine: Engine):
+    """The document says "stopped" a moment before the supervisor lets go."""
+    instance = engine.runs.create("talker:1.0")
+    directory, pid = str(instance.path), os.getpid()
+    run: dict[str, Json] = {"supervisor": pid, "supervisor_identity": liveness.identity(pid)}
+    record.update_status(directory, {"state": "stopped"})
+    record.write_object(f"{directory}/{record.RUN_STATE}", run)
+    assert [view.state for view in engine.runs.list()] == [State.RUNNING]
+    record.write_object(f"{directory}/{record.RUN_STATE}", run | {"ended": "2024-01-15T10:00:00Z"})
+    assert [view.state for view in engine.runs.list(stopped_too=True)] == [State.STOPPED]
+    engine.runs.remove(instance)
