@@ -28,6 +28,25 @@ GENERATED = (
 )
 
 
+FILES: dict[str, str | bytes | None] = {
+    "a.md": "a",
+    "b.md": "b",
+    ".hidden.md": "hidden",
+    "docs/c.md": "c",
+    "docs/d.txt": "d",
+    "docs/deep/e.md": "e",
+    "docs/deep/deeper/f.md": "f",
+    "docs/empty": None,
+    "more/a.md": "more a",
+    "set/a1.md": "1",
+    "set/b2.md": "2",
+    "set/d3.md": "3",
+    "set/[x].md": "x",
+    "with space.md": "space",
+}
+"""A context to copy from."""
+
+
 class LaterClock(SystemClock):
     """An hour ahead, so that no file of a test is too young to be trusted."""
 
