@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import report
+from bench.memory import fill_page_cache
 from bench.payload import Shape, prepare
 from bench.rounds import Bench, copy_context, prepared, run_round, run_startups
 from bench.tools import versions
@@ -37,6 +38,7 @@ def main() -> int:
     say(f"payload: {shape.huge_mib} MiB in one file, {shape.documents} markdown files")
     payload = prepare(cache, shape)
     with working_folder(options.work or cache) as work:
+        say(f"memory: {fill_page_cache(work) >> 30} GiB of page cache filled")
         bench = Bench(work, copy_context(payload, work), find_peers(), say)
         with prepared(bench) as ready:
             for number in range(options.rounds):

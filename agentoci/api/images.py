@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from agentoci.store.index import Entry
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
 
-_SHORT_ID: Final = re.compile(r"(?:sha256:)?([0-9a-f]{4,64})")
-_FULL_ID: Final = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
+_SHORT_ID: Final = r"(?:sha256:)?([0-9a-f]{4,64})"
+_FULL_ID: Final = r"(?:sha256:)?[0-9a-f]{64}"
 """What pins content means that content, even if somebody called another image so."""
 
 
@@ -91,7 +90,7 @@ class Images:
         InvalidReference for what cannot be a name and is near none.
         """
         entries = self._engine.store.index.read()
-        found = _by_id(entries, text) if _FULL_ID.fullmatch(text) else None
+        found = _by_id(entries, text) if re.fullmatch(_FULL_ID, text) else None
         if found is None:
             found = _by_reference(entries, text, self._engine.settings.file.default_registry)
         if found is None:
@@ -198,7 +197,7 @@ def _possible_names(text: str, default_registry: str | None) -> list[str]:
 
 
 def _by_id(entries: Sequence[Entry], text: str) -> Entry | None:
-    match = _SHORT_ID.fullmatch(text)
+    match = re.fullmatch(_SHORT_ID, text)
     if match is None:
         return None
     found = {e.digest: e for e in entries if e.digest.hex.startswith(match[1])}
@@ -209,8 +208,10 @@ def _by_id(entries: Sequence[Entry], text: str) -> Entry | None:
 
 def _not_found(entries: Sequence[Entry], text: str) -> ImageNotFound:
     names = [entry.name for entry in entries if entry.name]
+    import difflib
+
     near = difflib.get_close_matches(text, names, 1)
-    if not near and _SHORT_ID.fullmatch(text) is None:
+    if not near and re.fullmatch(_SHORT_ID, text) is None:
         parse_location(text)  # raises when there cannot be such a name
     hint = f"did you mean {near[0]!r}?" if near else "`agent images` lists what is here"
     return ImageNotFound(f"{text}: no such image in the local store", hint=hint)

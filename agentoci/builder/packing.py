@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from agentoci._internal import limits
+from agentoci._internal.threads import quick_switches
 from agentoci.builder.cachefile import read_cache, write_cache
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.options import FORMAT
@@ -135,7 +135,7 @@ class Packer:
             self._learn_all(plans, made)
             return made
 
-        with _quick_switches(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="pack") as pool:
+        with quick_switches(), ThreadPoolExecutor(_WORKERS, thread_name_prefix="pack") as pool:
             try:
                 for index in largest_first:
                     futures[index] = pool.submit(self.make_or_find, plans[index])
@@ -220,21 +220,6 @@ class Packer:
             line = (entry.path, entry.mode, entry.link, entry.is_folder, hashes.get(entry.path))
             state.update(repr(line).encode())
         return self.cache / "layers" / f"{state.hexdigest()}.json"
-
-
-@contextmanager
-def _quick_switches() -> Iterator[None]:
-    """Let threads hand the interpreter over ten times as often while layers are packed.
-
-    The thread that streams a huge file needs it for microseconds between two calls that work
-    without it; at the default of 5 ms it would wait longer for its turn than it works.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(before / 10)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def _has_body(copied: CopiedFile) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -41,6 +42,10 @@ COMMANDS: Final = {
     "completion": ("completion", "Print the shell completion script."),
 }
 """Name → (module of `agentoci.cli`, help): `agent --help` reads this and imports no command."""
+
+
+_COLLECT_SELDOM: Final = 100_000
+"""New objects between two searches for garbage cycles: a command makes many and ends soon."""
 
 
 class LazyGroup(click.Group):
@@ -118,6 +123,7 @@ def _engine() -> Engine:
 
 def main() -> NoReturn:
     """Run the command line; every error ends as a message and an exit code."""
+    gc.set_threshold(_COLLECT_SELDOM)
     from agentoci.cli import output
 
     output.prepare()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -130,6 +129,8 @@ def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
     known = [field.name for field in fields(ConfigFile)]
     for key in document:
         if key not in known:
+            import difflib
+
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise InvalidSettings(f"{path}: unknown key {key!r}", hint=hint)

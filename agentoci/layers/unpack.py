@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from agentoci._internal import limits
+from agentoci._internal.threads import quick_switches
 from agentoci.errors import Integrity, NotFound
 from agentoci.layers.inventory import FILE_MODE, FILES_JSON, FileEntry, Inventory
 from agentoci.layers.merge import Merged, merge
@@ -185,7 +186,8 @@ class _Image:
         """
         self._entries = self._name_bytes = 0
         largest_first = sorted(range(len(self._layers)), key=lambda at: -self._layers[at].size)
-        with ThreadPoolExecutor(max(1, self._workers), thread_name_prefix="unpack") as pool:
+        pool = ThreadPoolExecutor(max(1, self._workers), thread_name_prefix="unpack")
+        with quick_switches(), pool:
             futures = {at: pool.submit(work, at) for at in largest_first}
             try:
                 done, _ = wait(futures.values(), return_when=FIRST_EXCEPTION)

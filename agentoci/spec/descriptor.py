@@ -108,7 +108,13 @@ class Descriptor:
 
 
 EMPTY_CONTENT: Final = b"{}"
-EMPTY: Final = Descriptor.of(mediatypes.OCI_EMPTY, EMPTY_CONTENT)
+EMPTY: Final = Descriptor(
+    mediatypes.OCI_EMPTY,
+    Digest("sha256", "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"),
+    len(EMPTY_CONTENT),
+)
+"""The descriptor of the empty JSON object (image-spec, manifest.md, "Guidance for an Empty
+Descriptor"); written out, because hashing would import `hashlib` into every listing."""
 
 
 def parse_annotations(document: Json, *, what: str) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -39,6 +38,8 @@ class Digest:
     @classmethod
     def of(cls, content: bytes) -> Digest:
         """The sha256 digest of these bytes."""
+        import hashlib  # not at the top: reading digests needs none of it, and it takes 3 ms
+
         return cls("sha256", hashlib.sha256(content).hexdigest())
 
     @classmethod
@@ -48,6 +49,8 @@ class Digest:
 
     def hasher(self) -> _Hash:
         """A fresh hash of this digest's algorithm."""
+        import hashlib
+
         return hashlib.new(self.algorithm)
 
     @property

@@ -14,7 +14,7 @@ from agentoci.errors import Integrity
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 
 # A string without an end runs to the end of the text: else each of its quotes begins a new search.
-_OPENING: Final = re.compile(rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]')
+_OPENING: Final = rb'(?s)"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[{]|[\]}]'
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _EXACT: Final = 2**53
 
@@ -79,7 +79,7 @@ def _depth(content: bytes) -> int:
     if _is_shallow(content):
         return 0
     depth = deepest = 0
-    for match in _OPENING.finditer(content):
+    for match in re.finditer(_OPENING, content):
         first = content[match.start()]
         if first in b"[{":
             depth += 1

@@ -24,11 +24,10 @@ AGENT: Final = "application/vnd.agentoci.agent.v1"
 AGENT_CONFIG: Final = "application/vnd.agentoci.agent.config.v1+json"
 
 _OURS: Final = "application/vnd.agentoci."
-_LAYER: Final = re.compile(
-    r"application/vnd\.agentoci\.layer\.([a-z]+)\.v([0-9]+)\.tar(?:\+([a-z]+))?"
-)
-_IMAGE_LAYER: Final = re.compile(
-    r"application/vnd\.(?:oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)(?:[+.]([a-z]+))?"
+_LAYER: Final = r"application/vnd\.agentoci\.layer\.([a-z]+)\.v([0-9]+)\.tar(?:\+([a-z]+))?"
+_IMAGE_LAYER: Final = (
+    r"application/vnd\.(?:oci\.image\.layer\.v1\.tar|docker\.image\.rootfs\.diff\.tar)"
+    r"(?:[+.]([a-z]+))?"
 )
 
 
@@ -65,14 +64,14 @@ class LayerType:
     @classmethod
     def parse(cls, media_type: str) -> LayerType:
         """Read the media type of a layer; raises UnknownMediaType for what we cannot unpack."""
-        if match := _LAYER.fullmatch(media_type):
+        if match := re.fullmatch(_LAYER, media_type):
             if match[2] != "1":
                 raise UnknownMediaType(
                     f"layer type {media_type!r}: version {match[2]}, this program reads 1",
                     hint="a newer agentoci reads it",
                 )
             return cls(_kind(match[1], media_type), _compression(match[3], media_type))
-        if match := _IMAGE_LAYER.fullmatch(media_type):
+        if match := re.fullmatch(_IMAGE_LAYER, media_type):
             return cls(None, _compression(match[1], media_type))
         raise UnknownMediaType(f"layer type {media_type!r} is not one that this program unpacks")
 

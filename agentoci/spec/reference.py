@@ -15,11 +15,13 @@ from agentoci.spec.digest import Digest, InvalidDigest
 
 DEFAULT_TAG: Final = "latest"
 
+# Patterns are compiled by `re` when they are first used: listing images needs none of them.
+
 _COMPONENT: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_REPOSITORY: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_REPOSITORY: Final = rf"{_COMPONENT}(?:/{_COMPONENT})*"
+_TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _LABEL: Final = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
-_HOST: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?")
+_HOST: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?"
 
 
 class InvalidReference(Invalid):
@@ -45,11 +47,11 @@ class Reference:
         digest = _parse_digest(text, digest_text) if at else None
         registry, name = _split_host(rest)
         name, tag = _split_tag(text, name)
-        if registry is not None and not _HOST.fullmatch(registry):
+        if registry is not None and not re.fullmatch(_HOST, registry):
             raise InvalidReference(f"{text!r}: {registry!r} is not a host")
         if not name:
             raise InvalidReference(f"{text!r}: the name is empty", hint="write NAME:TAG")
-        if not _REPOSITORY.fullmatch(name):
+        if not re.fullmatch(_REPOSITORY, name):
             raise InvalidReference(f"{text!r}: {name!r} is not a name", hint=_name_hint(name))
         if len(name) > 255:
             raise InvalidReference(f"{text[:40]!r}…: the name is longer than 255 characters")
@@ -105,7 +107,7 @@ def _split_tag(text: str, name: str) -> tuple[str, str | None]:
     before, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
         return name, None
-    if not _TAG.fullmatch(tag):
+    if not re.fullmatch(_TAG, tag):
         raise InvalidReference(
             f"{text!r}: {tag!r} is not a tag",
             hint="a tag is up to 128 letters, digits, '_', '.' and '-', not led by '.' or '-'",

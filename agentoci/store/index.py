@@ -82,7 +82,7 @@ class IndexFile:
 
         Nothing is written when the block raises or changes nothing.
         """
-        from agentoci.store.ingest import translate_disk_errors  # listing needs nothing of it
+        from agentoci.store.disk import translate_disk_errors  # listing needs nothing of it
 
         with contextlib.ExitStack() as held:
             with translate_disk_errors(self._lock):

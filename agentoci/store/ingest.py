@@ -7,7 +7,6 @@ where it ended. What a build makes has no digest yet and is `ingest/tmp-*`, lock
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -19,9 +18,9 @@ from typing import TYPE_CHECKING, Final
 from agentoci._internal import limits
 from agentoci.content.protocols import Reader, Source
 from agentoci.content.reader import DigestMismatch, SizeMismatch, VerifiedReader
-from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.store.disk import translate_disk_errors
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -35,25 +34,6 @@ _SYNC_EVERY: Final = 64 * limits.MIB
 
 _HASH_BEHIND: Final = 4
 """Chunks that hashing may lag behind writing."""
-
-
-class StoreUnwritable(AgentociError):
-    """The store's disk is full, read-only, or not ours to write."""
-
-
-@contextlib.contextmanager
-def translate_disk_errors(path: Path) -> Iterator[None]:
-    """Say which file the disk refused, and why."""
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            hint = "free some space (`agent prune`), or set AGENTOCI_HOME to another disk"
-            raise StoreUnwritable(f"{path}: the disk is full", hint=hint) from exc
-        if exc.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            hint = "set AGENTOCI_HOME to a folder that you may write"
-            raise StoreUnwritable(f"{path}: {exc.strerror}", hint=hint) from exc
-        raise
 
 
 class BlobWriter:

@@ -25,17 +25,12 @@ from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import loads_object
+from agentoci.store.disk import translate_disk_errors
 from agentoci.store.index import Entry, IndexFile, encode_index
-from agentoci.store.ingest import (
-    SMALL,
-    BlobWriter,
-    ingest_large,
-    ingest_small,
-    translate_disk_errors,
-)
 
 if TYPE_CHECKING:
     from agentoci.spec.manifest import AnyManifest, Manifest
+    from agentoci.store.ingest import BlobWriter
 
 _LAYOUT_FILE: Final = b'{"imageLayoutVersion":"1.0.0"}'
 _MARKER_BYTES: Final = 4096
@@ -117,6 +112,8 @@ class LayoutStore:
         if self.exists(desc):
             return
         self._prepare(desc.digest)
+        from agentoci.store.ingest import SMALL, ingest_large, ingest_small
+
         ingest = ingest_small if desc.size <= SMALL else ingest_large
         ingest(desc, source, self.path(desc.digest), self._ingest)
         self._undurable_names = True
@@ -125,6 +122,8 @@ class LayoutStore:
         """A writer for a blob whose digest is not known yet."""
         self._prepare(None)
         self._undurable_names = True
+        from agentoci.store.ingest import BlobWriter
+
         return BlobWriter(self._blobs, self._ingest)
 
     def _prepare(self, digest: Digest | None) -> None:

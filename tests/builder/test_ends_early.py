@@ -21,7 +21,7 @@ from agentoci.builder.packing import LayerPlan, Packer
 from agentoci.errors import AgentociError
 from agentoci.layers.tar import TarEntry
 from agentoci.spec.mediatypes import Compression, LayerKind
-from agentoci.store.ingest import StoreUnwritable
+from agentoci.store.disk import StoreUnwritable
 from tests import commandline
 from tests.builder.workshop import Workshop
 

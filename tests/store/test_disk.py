@@ -18,13 +18,8 @@ from agentoci._internal.limits import MIB
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.store.ingest import (
-    BlobWriter,
-    StoreUnwritable,
-    _Syncer,
-    _write_all,
-    translate_disk_errors,
-)
+from agentoci.store.disk import StoreUnwritable, translate_disk_errors
+from agentoci.store.ingest import BlobWriter, _Syncer, _write_all
 from agentoci.store.layout import LayoutStore
 from tests.content.graphs import LAYER_TYPE, put, put_image
 from tests.store.conftest import StillClock, may_not_write
