@@ -20,9 +20,15 @@ ROOT: Final = "agent"
 """Everything of an image lies below `/agent`, which is also where relative destinations start."""
 
 RESERVED: Final = frozenset(
-    {"agent/definition.json", "agent/files.json", "agent/config.json", "agent/tools/bindings.json"}
+    {
+        "agent/definition.json",
+        "agent/files.json",
+        "agent/config.json",
+        "agent/tools/bindings.json",
+        "agent/.agentoci.json",
+    }
 )
-"""Written by the builder itself."""
+"""Written by the builder itself; the last one in trees only."""
 
 
 class BadDestination(Invalid):

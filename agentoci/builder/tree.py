@@ -22,7 +22,7 @@ from agentoci.spec.imageconfig import ImageConfig
 from agentoci.spec.jsonio import Json, canonical, loads_object
 from agentoci.store.layout import LayoutStore
 
-SIDECAR: Final = "image.json"
+SIDECAR: Final = ".agentoci.json"
 """Beside the content: what the definition does not say (environment, entrypoint, labels, names)."""
 
 

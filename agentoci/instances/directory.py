@@ -8,6 +8,7 @@ either. Many processes may use one directory at once.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from typing import Final
 from agentoci._internal import liveness
 from agentoci._internal.clock import Clock, timestamp
 from agentoci._internal.files import remove_tree, sync_folder
-from agentoci.errors import Conflict, Denied
+from agentoci.errors import AgentociError, Conflict, Denied
 from agentoci.instances import record
 from agentoci.instances.blank import blank_document
 from agentoci.instances.instance import (
@@ -40,6 +41,10 @@ _LOCK_TRIES: Final = 50
 
 class InstanceExists(Conflict):
     """The name is taken."""
+
+
+class NoRoom(AgentociError):
+    """The disk of the instances is full."""
 
 
 class CannotCreate(Denied):
@@ -164,6 +169,9 @@ class Instances:
             temporary = self._root / f"{_NEW}{os.getpid()}-{os.urandom(4).hex()}"
             temporary.mkdir()
         except OSError as exc:
+            if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+                hint = "remove instances (`agent rm`) or images (`agent prune`)"
+                raise NoRoom(f"{self._root}: the disk is full", hint=hint) from exc
             raise CannotCreate(self._root, exc) from exc
         try:
             yield temporary

@@ -7,11 +7,15 @@ import errno
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentoci.errors import AgentociError
+from agentoci.errors import AgentociError, Denied
 
 
-class StoreUnwritable(AgentociError):
-    """The store's disk is full, read-only, or not ours to write."""
+class StoreFull(AgentociError):
+    """The store's disk is full."""
+
+
+class StoreUnwritable(Denied):
+    """The store's disk is read-only, or not ours to write."""
 
 
 @contextlib.contextmanager
@@ -22,7 +26,7 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "free some space (`agent prune`), or set AGENTOCI_HOME to another disk"
-            raise StoreUnwritable(f"{path}: the disk is full", hint=hint) from exc
+            raise StoreFull(f"{path}: the disk is full", hint=hint) from exc
         if exc.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             hint = "set AGENTOCI_HOME to a folder that you may write"
             raise StoreUnwritable(f"{path}: {exc.strerror}", hint=hint) from exc

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import replace
@@ -143,9 +144,13 @@ class LayoutStore:
         return replace(desc, annotations={})
 
     def find(self, name: str) -> Entry | None:
-        """The index entry with this name or digest, or None."""
+        """The index entry with this name or digest, or None.
+
+        What has the form of a digest is one: a foreign layout may give it to other content.
+        """
+        is_digest = re.fullmatch(r"sha(256|512):[0-9a-f]+", name) is not None
         for entry in self.index.read():
-            if name in (entry.name, str(entry.digest)):
+            if name == (str(entry.digest) if is_digest else entry.name):
                 return entry
         return None
 

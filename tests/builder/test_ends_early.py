@@ -21,7 +21,7 @@ from agentoci.builder.packing import LayerPlan, Packer
 from agentoci.errors import AgentociError
 from agentoci.layers.tar import TarEntry
 from agentoci.spec.mediatypes import Compression, LayerKind
-from agentoci.store.disk import StoreUnwritable
+from agentoci.store.disk import StoreFull
 from tests import commandline
 from tests.builder.workshop import Workshop
 
@@ -165,7 +165,7 @@ def test_a_full_disk(
     workshop.fill({f"in/{name}": content for name, content in files.items()})
     workshop.agentfile("FROM scratch\nCOPY in /agent/knowledge/\n")
     compression = Compression(how)
-    with pytest.raises(StoreUnwritable, match="the disk is full") as caught:
+    with pytest.raises(StoreFull, match="the disk is full") as caught:
         workshop.build(compression=compression)
     assert caught.value.hint
     assert workshop.ingest() == []
@@ -189,7 +189,7 @@ def test_a_disk_that_is_full_at_any_step(
     (workshop.home / "filler").write_bytes(bytes(max(0, filler)))
     try:
         built = workshop.build()
-    except StoreUnwritable as exc:
+    except StoreFull as exc:
         message = exc.message
         assert "the disk is full" in message
         assert "test:1" not in workshop.names()

@@ -87,8 +87,8 @@ def test_what_is_generated_is_made_anew(workshop: Workshop, tree: Path) -> None:
         ("definition.json", None, "definition.json: No such file"),
         ("definition.json", "[]", "definition.json: expected a JSON object"),
         ("definition.json", '{"kind": 1}', "definition.json"),
-        (SIDECAR, "no", "image.json"),
-        (SIDECAR, '{"config": 3}', "image.json"),
+        (SIDECAR, "no", ".agentoci.json"),
+        (SIDECAR, '{"config": 3}', ".agentoci.json"),
     ],
 )
 def test_trees_that_are_none(

@@ -225,7 +225,7 @@ def test_the_tree_is_that_of_the_specification(agent: Agent, stocked: Path, tmp_
     definition = json.loads(member(tree, "definition.json"))
     assert definition["metadata"]["name"] == "coordinator_agent"
     assert definition == agent("inspect", "coordinator:1.0").json["definition"]
-    assert json.loads(member(tree, "image.json"))["names"] == ["coordinator:1.0"]
+    assert json.loads(member(tree, ".agentoci.json"))["names"] == ["coordinator:1.0"]
     assert save_tree(agent, tmp_path / "again.tar", "coordinator:1.0") == tree
 
 
@@ -362,12 +362,12 @@ def hand_made(members: Members) -> bytes:
             [("knowledge/a/b", tarfile.REGTYPE, "x"), ("knowledge/a", tarfile.REGTYPE, "y")],
             id="a file over a folder",
         ),
-        pytest.param([("image.json", tarfile.REGTYPE, "[]")], id="a sidecar that is a list"),
+        pytest.param([(".agentoci.json", tarfile.REGTYPE, "[]")], id="a sidecar that is a list"),
         pytest.param(
-            [("image.json", tarfile.REGTYPE, '{"names": [1], "config": 7}')], id="odd sidecar"
+            [(".agentoci.json", tarfile.REGTYPE, '{"names": [1], "config": 7}')], id="odd sidecar"
         ),
         pytest.param(
-            [("image.json", tarfile.REGTYPE, '{"names": ["a b\\u001b[31m"], "config": {}}')],
+            [(".agentoci.json", tarfile.REGTYPE, '{"names": ["a b\\u001b[31m"], "config": {}}')],
             id="a name that is none",
         ),
     ],

@@ -145,7 +145,7 @@ def test_a_read_only_home_is_named(agent: Agent, read_only_home: Path, talker: P
         ("load", "-i", str(talker / "x.tar")),
         ("gc",),
     ):
-        refused = agent(*command, code=1)
+        refused = agent(*command, code=5)
         assert str(read_only_home) in refused.err, command
         assert "hint: set AGENTOCI_HOME to a folder that you may write" in refused.err, command
     refused = agent("run", "talker:1.0", code=5)

@@ -16,9 +16,10 @@ import pytest
 
 from agentoci._internal.limits import MIB
 from agentoci.content.reader import BytesSource, fetch_bytes
+from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.store.disk import StoreUnwritable, translate_disk_errors
+from agentoci.store.disk import StoreFull, StoreUnwritable, translate_disk_errors
 from agentoci.store.ingest import BlobWriter, _Syncer, _write_all
 from agentoci.store.layout import LayoutStore
 from tests.content.graphs import LAYER_TYPE, put, put_image
@@ -67,7 +68,7 @@ def test_a_folder_that_is_not_ours_to_write(public: LayoutStore, write: str) -> 
         pytest.raises(StoreUnwritable, match="Permission denied") as caught,
     ):
         WRITES[write](public, image)
-    assert caught.value.exit_code == 1
+    assert caught.value.exit_code == 5
     assert caught.value.hint == "set AGENTOCI_HOME to a folder that you may write"
     assert (public.root / "index.json").read_bytes() == index
 
@@ -112,7 +113,7 @@ def test_a_full_disk_is_named_and_keeps_what_it_has(small_disk: Path, clock: Sti
         lambda: store.push(SMALL, BytesSource(b"content")),
         lambda: store.tag(image, "bot:2.0"),
     ):
-        with pytest.raises(StoreUnwritable, match="the disk is full") as caught:
+        with pytest.raises(StoreFull, match="the disk is full") as caught:
             attempt()
         assert "agent prune" in (caught.value.hint or "")
     assert not store.exists(huge)
@@ -137,17 +138,20 @@ def test_a_read_only_disk_can_be_read(small_disk: Path, clock: StillClock) -> No
 
 
 @pytest.mark.parametrize(
-    ("number", "message"),
+    ("number", "refusal", "code", "message"),
     [
-        (errno.ENOSPC, "x: the disk is full"),
-        (errno.EDQUOT, "x: the disk is full"),
-        (errno.EROFS, "x: Read-only file system"),
-        (errno.EPERM, "x: Operation not permitted"),
+        (errno.ENOSPC, StoreFull, 1, "x: the disk is full"),
+        (errno.EDQUOT, StoreFull, 1, "x: the disk is full"),
+        (errno.EROFS, StoreUnwritable, 5, "x: Read-only file system"),
+        (errno.EPERM, StoreUnwritable, 5, "x: Operation not permitted"),
     ],
 )
-def test_what_the_disk_refuses_is_told_with_its_place(number: int, message: str) -> None:
-    with pytest.raises(StoreUnwritable, match=message), translate_disk_errors(Path("x")):
+def test_what_the_disk_refuses_is_told_with_its_place(
+    number: int, refusal: type[AgentociError], code: int, message: str
+) -> None:
+    with pytest.raises(refusal, match=message) as caught, translate_disk_errors(Path("x")):
         raise OSError(number, os.strerror(number))
+    assert caught.value.exit_code == code
 
 
 def test_other_faults_of_the_machine_are_not_the_stores() -> None:
