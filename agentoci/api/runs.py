@@ -15,7 +15,6 @@ from agentoci.spec.jsonio import InvalidJson, canonical, loads
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
     from agentoci.runtime.logreader import LogLine
-    from agentoci.spec.descriptor import Descriptor
     from agentoci.store.images import Image
 
 
@@ -43,17 +42,14 @@ class Runs:
 
         Raises ImageNotFound, NotAnAgent, InstanceExists, and Integrity for hostile layers.
         """
-        options = options or RunOptions()
-        from agentoci.store.images import read_image
+        return self._create(text, self._image(text), options or RunOptions())
 
-        desc = self._engine.transfers.ensure(text)
-        store = self._engine.store
-        image = read_image(store, desc, what=text)
+    def _create(self, text: str, image: Image, options: RunOptions) -> Instance:
         config = image.config
         return self._engine.instance_directory.create(
             options.name,
             populate=lambda folder: self._unpack(image, folder),
-            image=_image_ref(text, desc, image),
+            image=_image_ref(text, image),
             entry=ProcessEntry(
                 config.entrypoint,
                 options.arguments,
@@ -65,8 +61,7 @@ class Runs:
 
     def run_detached(self, text: str, options: RunOptions | None = None) -> Instance:
         """Create an instance and start it under a supervisor; raises NoEntrypoint and others."""
-        self._check_entrypoint(text)
-        instance = self.create(text, options)
+        instance = self._create(text, self._runnable(text), options or RunOptions())
         self.start(instance)
         return instance
 
@@ -76,8 +71,7 @@ class Runs:
         """Create an instance, run it to its end; returns it and the exit code."""
         from agentoci.runtime import verbs
 
-        self._check_entrypoint(text)
-        instance = self.create(text, options)
+        instance = self._create(text, self._runnable(text), options or RunOptions())
         status = verbs.run(
             instance,
             host=self._engine.settings.environment,
@@ -127,15 +121,20 @@ class Runs:
         views = self._engine.instance_directory.list()
         return [view for view in views if stopped_too or view.state in LIVE]
 
-    def _check_entrypoint(self, text: str) -> None:
-        """Refuse an image without ENTRYPOINT before an instance of it is left behind."""
-        from agentoci.runtime.launch import NoEntrypoint
+    def _image(self, text: str) -> Image:
         from agentoci.store.images import read_image
 
         desc = self._engine.transfers.ensure(text)
-        image = read_image(self._engine.store, desc, what=text)
+        return read_image(self._engine.store, desc, what=text)
+
+    def _runnable(self, text: str) -> Image:
+        """An image with an ENTRYPOINT; one without is refused before an instance is left behind."""
+        from agentoci.runtime.launch import NoEntrypoint
+
+        image = self._image(text)
         if not image.config.entrypoint:
             raise NoEntrypoint(text)
+        return image
 
     def _unpack(self, image: Image, folder: Path) -> None:
         from agentoci.layers.unpack import unpack_image
@@ -145,11 +144,11 @@ class Runs:
         _check_definition(image, folder / "agent" / "definition.json")
 
 
-def _image_ref(text: str, desc: Descriptor, image: Image) -> ImageRef:
+def _image_ref(text: str, image: Image) -> ImageRef:
     requirements = image.config.agentoci.get("requirements")
     listed = requirements if isinstance(requirements, list) else []
     tools = tuple(str(r["name"]) for r in listed if isinstance(r, dict) and "name" in r)
-    return ImageRef(text, str(desc.digest), f"{image.name}@{image.version}", tools)
+    return ImageRef(text, str(image.root.digest), f"{image.name}@{image.version}", tools)
 
 
 def _check_definition(image: Image, path: Path) -> None:

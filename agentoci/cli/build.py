@@ -76,6 +76,7 @@ def build_command(
       agent build -t registry.example.com/team/bot:2.1 --push .
     """
     from agentoci.api.builds import BuildOptions, Compression, Profile
+    from agentoci.cli.progress import showing
 
     if switches["push"]:
         _check_destinations(engine, tags)
@@ -92,7 +93,8 @@ def build_command(
         _show_plan(engine.builds.plan(path, options))
         return
     report = _Report(quiet=switches["quiet"])
-    built = engine.builds.build(path, options, report=report)
+    with showing(engine, quiet=switches["quiet"], bars=False):  # of the images that FROM names
+        built = engine.builds.build(path, options, report=report)
     report.summary(built)
     if iidfile is not None:
         iidfile.write_text(f"{built.root.digest}\n", encoding="ascii")

@@ -42,7 +42,9 @@ def create_command(
     Example:
       agent create --name coord_001 coordinator:1.0
     """
-    instance = engine.runs.create(reference, _options(name, environment, arguments))
+    options = _options(name, environment, arguments)
+    _fetch(engine, reference)
+    instance = engine.runs.create(reference, options)
     output.result(instance.name)
 
 
@@ -78,6 +80,7 @@ def run_command(
     if detach and remove:
         raise click.UsageError("--rm goes with runs in the foreground")
     options = _options(name, environment, arguments)
+    _fetch(engine, reference)
     if detach:
         output.result(engine.runs.run_detached(reference, options).name)
         return 0
@@ -86,6 +89,14 @@ def run_command(
     if remove:
         engine.runs.remove(instance)
     return status
+
+
+def _fetch(engine: Engine, reference: str) -> None:
+    """Pull the image if it is not here, and show how that goes."""
+    from agentoci.cli.progress import showing
+
+    with showing(engine, quiet=False):
+        engine.transfers.ensure(reference)
 
 
 def _options(

@@ -13,14 +13,17 @@ from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
+    from rich.progress import Progress, TaskID
 
     from agentoci.api.engine import Engine
 
 
 @contextlib.contextmanager
-def showing(engine: Engine, *, quiet: bool) -> Iterator[Callable[[], float]]:
-    """Show the engine's transfers in the block; gives a function that tells the seconds so far."""
+def showing(engine: Engine, *, quiet: bool, bars: bool = True) -> Iterator[Callable[[], float]]:
+    """Show the engine's transfers in the block; gives a function that tells the seconds so far.
+
+    Without `bars` there are lines on a terminal, too: for commands that print other lines between.
+    """
     started = engine.clock.monotonic()
 
     def elapsed() -> float:
@@ -29,7 +32,7 @@ def showing(engine: Engine, *, quiet: bool) -> Iterator[Callable[[], float]]:
     if quiet:
         yield elapsed
         return
-    with Bars() if sys.stderr.isatty() else contextlib.nullcontext(Lines()) as progress:
+    with Bars() if bars and sys.stderr.isatty() else contextlib.nullcontext(Lines()) as progress:
         engine.progress = progress
         try:
             yield elapsed
@@ -53,9 +56,28 @@ class Lines:
 
 
 class Bars:
-    """A bar for every blob under way, with its rate."""
+    """A bar for every blob under way, with its rate; nothing is loaded before the first one."""
 
     def __init__(self) -> None:
+        self._opened: Progress | None = None
+        self._tasks: dict[str, TaskID] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Bars:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._opened is not None:
+            self._opened.stop()
+
+    @property
+    def _progress(self) -> Progress:
+        with self._lock:
+            if self._opened is None:
+                self._opened = self._open()
+            return self._opened
+
+    def _open(self) -> Progress:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -65,28 +87,20 @@ class Bars:
             TransferSpeedColumn,
         )
 
-        self._progress = Progress(
-            TextColumn("{task.description}"),
+        made = Progress(
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
             console=Console(stderr=True),
             transient=True,
         )
-        self._tasks: dict[str, TaskID] = {}
-        self._lock = threading.Lock()
-
-    def __enter__(self) -> Bars:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
+        made.start()
+        return made
 
     def start(self, desc: Descriptor, *, total: int) -> None:
         """Open a bar."""
-        with self._lock:
-            self._tasks[str(desc.digest)] = self._progress.add_task(_title(desc), total=total)
+        self._tasks[str(desc.digest)] = self._progress.add_task(_title(desc), total=total)
 
     def advance(self, desc: Descriptor, count: int) -> None:
         """Move it on."""

@@ -188,10 +188,27 @@ def test_run_pulls_from_a_registry_once(
     reference = f"{fake.host}/team/talker:1.0"
     agent("push", "talker:1.0", reference)
     move_home("other")
-    assert "hello there" in agent("run", "--rm", reference).out
+    first = agent("run", "--rm", reference)
+    assert "hello there" in first.out
+    assert "copied " not in first.out
+    assert "copied knowledge-" in first.err
     asked = len(fake.seen)
-    assert "hello there" in agent("run", "--rm", reference).out
+    second = agent("run", "--rm", reference)
+    assert "hello there" in second.out
+    assert "copied " not in second.err
     assert len(fake.seen) == asked
+
+
+def test_a_build_shows_the_base_that_it_pulls(
+    agent: Agent, stocked: Path, fake: FakeRegistry, move_home: MoveHome, tmp_path: Path
+):
+    reference = f"{fake.host}/team/talker:1.0"
+    agent("push", "talker:1.0", reference)
+    move_home("other")
+    (tmp_path / "Agentfile").write_text(f"FROM {reference}\nINTERFACE child\n")
+    assert "copied knowledge-" in agent("build", "-t", "child:1", tmp_path).err
+    move_home("third")
+    assert "copied " not in agent("build", "-q", "-t", "child:1", tmp_path).err
 
 
 def test_an_image_in_use_stays(agent: Agent, stocked: Path):

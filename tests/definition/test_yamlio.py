@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -170,9 +169,7 @@ def test_all_faults_are_reported_at_once(loader: Any) -> None:
 def test_an_alias_bomb_is_refused_without_being_built(loader: Any) -> None:
     rows = ["a0: &a0 [x]"]
     rows += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 40)]
-    started = time.monotonic()
-    refused(loader, "\n".join(rows))
-    assert time.monotonic() - started < 2
+    assert "alias" in str(refused(loader, "\n".join(rows)))
 
 
 def test_a_recursive_alias_is_refused(loader: Any) -> None:

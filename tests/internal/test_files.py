@@ -94,6 +94,7 @@ def own() -> Iterator[Path]:
 
 def test_a_missing_tree_is_gone_already(tmp_path: Path) -> None:
     remove_tree(tmp_path / "missing")
+    assert list(tmp_path.glob("missing*")) == []
 
 
 def test_a_tree_goes_with_everything_in_it(tmp_path: Path) -> None:
