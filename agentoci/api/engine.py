@@ -83,6 +83,7 @@ class Engine:
 
         from agentoci._internal.version import __version__
         from agentoci.registry.client import ClientOptions, RegistryClient
+        from agentoci.registry.facts import FileMemory
         from agentoci.registry.proxies import Proxies
 
         file = self.settings.file
@@ -94,6 +95,7 @@ class Engine:
                 proxies=Proxies(*self.settings.proxies),
                 clock=self.clock,
                 user_agent=f"agentoci/{__version__}",
+                memory=FileMemory(self.settings.cache / "hosts", self.clock),
             )
         )
 

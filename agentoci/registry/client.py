@@ -21,6 +21,7 @@ from agentoci.registry.credentials import (
 )
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, UnsafeDestination
+from agentoci.registry.facts import Memory, RunMemory
 from agentoci.registry.origin import Origin, Reach
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.repository import Repository
@@ -38,7 +39,8 @@ class ClientOptions:
 
     Plain http is spoken to loopback hosts and to `insecure_hosts` only; `secure_hosts` are spoken
     to over TLS though they are loopback. Both hold `host` or `host:port`. `ca_file` adds
-    certificate authorities to those of the system. `chance` gives numbers from 0 to 1.
+    certificate authorities to those of the system. `chance` gives numbers from 0 to 1; `memory` is
+    what is known of registries.
     """
 
     credentials: CredentialProvider = field(default_factory=NoCredentials)
@@ -51,6 +53,7 @@ class ClientOptions:
     clock: Clock = field(default_factory=SystemClock)
     chance: Callable[[], float] | None = None
     user_agent: str = "agentoci"
+    memory: Memory = field(default_factory=RunMemory)
 
 
 class RegistryClient:
@@ -142,6 +145,7 @@ class RegistryClient:
             transport=self._transport,
             authorizer=Authorizer(host, lambda: credentials.lookup(host), server, options.clock),
             patience=patience,
+            memory=options.memory,
         )
 
     def _origin(self, host: str) -> Origin:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urljoin
 
 from agentoci.content.protocols import ContentNotFound
@@ -11,6 +12,7 @@ from agentoci.errors import AgentociError
 from agentoci.registry.auth import Authorizer
 from agentoci.registry.challenges import Challenge, parse_challenges
 from agentoci.registry.errors import Rejected
+from agentoci.registry.facts import HostFacts, Memory
 from agentoci.registry.origin import Origin, Reach, check_step
 from agentoci.registry.problems import Problem, error_from
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
@@ -31,12 +33,23 @@ class Endpoint:
         transport: Transport,
         authorizer: Authorizer,
         patience: Patience,
+        memory: Memory,
     ) -> None:
         self.host = host
         self.origin = origin
         self.patience = patience
+        self._memory = memory
         self._transport = transport
         self._authorizer = authorizer
+
+    @property
+    def facts(self) -> HostFacts:
+        """What is known of the registry, from this run and earlier ones."""
+        return self._memory.facts(self.host)
+
+    def learn(self, **changes: Any) -> None:
+        """Remember something about the registry (fields of HostFacts)."""
+        self._memory.learn(self.host, **changes)
 
     def url(self, path: str) -> str:
         """The URL of a path below `/v2/`."""
