@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agentoci._internal.clock import Clock, SystemClock
+from agentoci.api.access import Access
 from agentoci.config.settings import Settings, read_settings
 from agentoci.store.layout import LayoutStore
 
@@ -38,6 +39,7 @@ class Engine:
         self.settings = settings or read_settings()
         self.clock = clock or SystemClock()
         self.progress = progress
+        self.access = Access()
         self._opened_client: RegistryClient | None = None
 
     def __enter__(self) -> Engine:
@@ -69,7 +71,8 @@ class Engine:
         """Where credentials are kept."""
         from agentoci.registry.dockerconfig import DockerConfig
 
-        return DockerConfig(self.settings.docker_config, environment=self.settings.environment)
+        path = self.access.authfile or self.settings.docker_config
+        return DockerConfig(path, environment=self.settings.environment)
 
     @property
     def client(self) -> RegistryClient:
@@ -86,12 +89,14 @@ class Engine:
         from agentoci.registry.facts import FileMemory
         from agentoci.registry.proxies import Proxies
 
-        file = self.settings.file
+        file, access = self.settings.file, self.access
         return RegistryClient(
             ClientOptions(
                 credentials=self.docker_config,
+                given=access.credential(),
+                plain_http=access.plain_http,
                 insecure_hosts=frozenset(file.insecure_registries),
-                ca_file=Path(file.ca_file) if file.ca_file else None,
+                ca_file=access.ca_file or (Path(file.ca_file) if file.ca_file else None),
                 proxies=Proxies(*self.settings.proxies),
                 clock=self.clock,
                 user_agent=f"agentoci/{__version__}",

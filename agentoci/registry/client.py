@@ -38,12 +38,16 @@ class ClientOptions:
     """What a client needs from the world.
 
     Plain http is spoken to loopback hosts and to `insecure_hosts` only; `secure_hosts` are spoken
-    to over TLS though they are loopback. Both hold `host` or `host:port`. `ca_file` adds
+    to over TLS though they are loopback. Both hold `host` or `host:port`. With `plain_http` it is
+    spoken to every registry that a reference leads to, yet to no host that a server names.
+    `given` is a credential for the registry that is opened first, and for no other. `ca_file` adds
     certificate authorities to those of the system. `chance` gives numbers from 0 to 1; `memory` is
     what is known of registries.
     """
 
     credentials: CredentialProvider = field(default_factory=NoCredentials)
+    given: Credential | None = None
+    plain_http: bool = False
     insecure_hosts: frozenset[str] = frozenset()
     secure_hosts: frozenset[str] = frozenset()
     ca_file: Path | None = None
@@ -131,7 +135,10 @@ class RegistryClient:
     def _endpoint(self, host: str) -> Endpoint:
         with self._lock:
             if host not in self._endpoints:
-                self._endpoints[host] = self._connect(host, self._options.credentials)
+                credentials, given = self._options.credentials, self._options.given
+                if given is not None and not self._endpoints:
+                    credentials = OneCredential(host, given)
+                self._endpoints[host] = self._connect(host, credentials)
             return self._endpoints[host]
 
     def _connect(self, host: str, credentials: CredentialProvider) -> Endpoint:
@@ -155,7 +162,7 @@ class RegistryClient:
         except UnsafeDestination as exc:
             raise InvalidReference(f"{host!r} is not a registry's address") from exc
         names = {host, secure.host}
-        if names & self._options.insecure_hosts:
+        if self._options.plain_http or names & self._options.insecure_hosts:
             return Origin.of(f"http://{api}")
         if secure.reach is Reach.LOOPBACK and not names & self._options.secure_hosts:
             return Origin.of(f"http://{api}")
