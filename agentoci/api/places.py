@@ -90,9 +90,9 @@ class MountingTarget:
         """As the repository does."""
         self._inner.push(desc, source)
 
-    def push_tagged(self, desc: Descriptor, content: bytes, name: str) -> None:
+    def push_tagged(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> None:
         """As the repository does."""
-        self._inner.push_tagged(desc, content, name)
+        self._inner.push_tagged(desc, content, names)
 
     def resolve(self, name: str) -> Descriptor:
         """As the repository does."""

@@ -34,8 +34,6 @@ from agentoci.store.layout import LayoutStore
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
 
-_WORKERS = 4
-
 
 class NoRegistry(Invalid):
     """A short name, and no default registry to look for it at."""
@@ -255,7 +253,7 @@ class Transfers:
         name: str,
         shown: str,
     ) -> Transferred:
-        options = CopyOptions(workers=_WORKERS, progress=self._progress())
+        options = CopyOptions(progress=self._progress())
         done: Copied = copy(source, what, target, name, options=options)
         return Transferred(shown, done.root.digest, done.blobs, done.moved_blobs, done.moved_bytes)
 

@@ -6,14 +6,16 @@ Push, pull, save, load, mirror and migrate are argument orders of it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from agentoci._internal import limits
 from agentoci.content.graph import Graph, largest_first, walk
 from agentoci.content.protocols import (
+    ChildMissing,
     Mounter,
     NoProgress,
     Progress,
@@ -24,10 +26,16 @@ from agentoci.content.protocols import (
     TagPusher,
     Target,
 )
-from agentoci.content.reader import BytesSource, FetchedSource
+from agentoci.content.reader import BytesSource, FetchedSource, fetch_bytes
 from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import AnyManifest
+
+_SMALL: Final = limits.MIB
+"""Bytes up to which a blob costs more waiting than sending."""
+
+_TRIES: Final = 3
+"""How often what a target lacks is sent, when it says so only at the manifest."""
 
 _PATIENCE_SECONDS: Final = 2.0
 """What transfers get to tidy up after Ctrl-C; one that waits for a silent server hears nothing."""
@@ -39,9 +47,14 @@ class Cancelled(AgentociError):
 
 @dataclass(frozen=True, slots=True)
 class CopyOptions:
-    """How to copy: `workers` blobs at a time, telling `progress`."""
+    """How to copy: `workers` blobs at a time, at most `streams` of them large, telling `progress`.
 
-    workers: int = 4
+    Small blobs wait for answers most of the time, large ones for the line: many of those at once
+    are quick, many of these are only impolite.
+    """
+
+    workers: int = 16
+    streams: int = 4
     progress: Progress = field(default_factory=NoProgress)
 
 
@@ -60,25 +73,32 @@ def copy(
     src: ReadableTarget,
     name: str | Descriptor,
     dst: Target,
-    dst_name: str,
+    dst_name: str | Sequence[str],
     *,
     options: CopyOptions | None = None,
 ) -> Copied:
     """Copy what `name` means in `src`, with everything below it, and call it `dst_name` in `dst`.
 
-    A descriptor as `name` is the root itself.
-
-    Copying again moves nothing. The name appears last, so a reader of `dst` sees the old content or
-    the whole new one. Raises what the targets raise; on an error no name has changed.
+    A descriptor as `name` is the root itself; `dst_name` may be several names. Copying again moves
+    nothing. Names appear last, so a reader of `dst` sees the old content or the whole new one.
+    Raises what the targets raise; on an error before that no name has changed.
     """
     options = options or CopyOptions()
+    names = (dst_name,) if isinstance(dst_name, str) else tuple(dst_name)
     root = src.resolve(name) if isinstance(name, str) else name
     if dst.exists(root):
-        dst.tag(root, dst_name)
+        _give_names(src, dst, root, names)
         return Copied(root, None, 0, 0, 0)
-    graph = walk(src, root)
-    moved = copy_blobs(src, dst, graph, options=options)
-    _push_manifests(dst, graph, dst_name)
+    graph = walk(src, root, workers=options.workers)
+    moved: dict[Descriptor, None] = {}
+    for tries_left in reversed(range(_TRIES)):
+        moved |= dict.fromkeys(copy_blobs(src, dst, graph, options=options))
+        try:
+            _push_manifests(dst, graph, names)
+            break
+        except ChildMissing:  # some registries see a blob only a while after they took it
+            if not tries_left:
+                raise
     return Copied(root, graph.root, len(graph.blobs), len(moved), sum(blob.size for blob in moved))
 
 
@@ -87,11 +107,12 @@ def copy_blobs(
 ) -> list[Descriptor]:
     """Copy the blobs that `dst` lacks, in parallel; returns those whose bytes moved."""
     stop = threading.Event()
-    pool = ThreadPoolExecutor(options.workers, thread_name_prefix="copy")
+    pools = _Pools(options)
     futures: dict[Future[bool], Descriptor] = {}
     patience: float | None = None
     try:
         for blob in largest_first(graph.blobs):
+            pool = pools.of(blob)
             futures[pool.submit(copy_blob, src, dst, blob, options.progress, stop)] = blob
         done, waiting = wait(futures, return_when=FIRST_EXCEPTION)
         if not waiting:
@@ -101,9 +122,26 @@ def copy_blobs(
         raise
     finally:
         stop.set()
-        pool.shutdown(wait=False, cancel_futures=True)
+        pools.shutdown()
         wait([future for future in futures if not future.cancelled()], timeout=patience)
     raise _first_cause(done)
+
+
+class _Pools:
+    """Threads for large blobs, and for small ones where there is room for more."""
+
+    def __init__(self, options: CopyOptions) -> None:
+        streams = min(options.streams, options.workers)
+        self._large = ThreadPoolExecutor(streams, thread_name_prefix="copy")
+        rest = options.workers - streams
+        self._small = ThreadPoolExecutor(rest, thread_name_prefix="copy") if rest else self._large
+
+    def of(self, blob: Descriptor) -> ThreadPoolExecutor:
+        return self._large if blob.size > _SMALL else self._small
+
+    def shutdown(self) -> None:
+        for pool in (self._large, self._small):
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _first_cause(done: set[Future[bool]]) -> BaseException:
@@ -134,14 +172,24 @@ def copy_blob(
     return True
 
 
-def _push_manifests(dst: Target, graph: Graph, name: str) -> None:
+def _push_manifests(dst: Target, graph: Graph, names: tuple[str, ...]) -> None:
     *inner, (root, top) = graph.manifests
     for desc, manifest in inner:
         dst.push(desc, BytesSource(manifest.raw))
     if isinstance(dst, TagPusher):
-        dst.push_tagged(root, top.raw, name)
-    else:
-        dst.push(root, BytesSource(top.raw))
+        dst.push_tagged(root, top.raw, names)
+        return
+    dst.push(root, BytesSource(top.raw))
+    for name in names:
+        dst.tag(root, name)
+
+
+def _give_names(src: ReadableTarget, dst: Target, root: Descriptor, names: tuple[str, ...]) -> None:
+    """Name what is there already; the manifest comes from the nearer side."""
+    if isinstance(dst, TagPusher):
+        dst.push_tagged(root, fetch_bytes(src, root), names)
+        return
+    for name in names:
         dst.tag(root, name)
 
 

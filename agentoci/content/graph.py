@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from agentoci._internal import limits
@@ -10,6 +10,7 @@ from agentoci.content.protocols import Fetcher
 from agentoci.content.reader import fetch_bytes
 from agentoci.errors import Integrity
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import AnyManifest, parse_manifest
 
 
@@ -44,31 +45,59 @@ def fetch_manifest(source: Fetcher, desc: Descriptor) -> AnyManifest:
     return parse_manifest(raw, media_type=desc.media_type, what=str(desc.digest))
 
 
-def walk(source: Fetcher, root: Descriptor) -> Graph:
-    """Read the graph below `root`; raises GraphTooLarge, and what `fetch_manifest` raises."""
-    seen: dict[str, tuple[Descriptor, AnyManifest]] = {}
-    blobs: dict[str, Descriptor] = {}
+def walk(source: Fetcher, root: Descriptor, *, workers: int = 1) -> Graph:
+    """Read the graph below `root`, level by level, with up to `workers` requests at once.
 
-    def visit(desc: Descriptor, depth: int) -> None:
-        key = str(desc.digest)
-        if key in seen:
-            return
-        if depth > limits.MAX_INDEX_DEPTH or len(seen) >= limits.MAX_GRAPH_NODES:
+    Raises GraphTooLarge, and what `fetch_manifest` raises.
+    """
+    found: dict[Digest, tuple[Descriptor, AnyManifest]] = {}
+    level, depth = [root], 0
+    while level:
+        if depth > limits.MAX_INDEX_DEPTH or len(found) + len(level) > limits.MAX_GRAPH_NODES:
             raise GraphTooLarge(f"{root.digest}: indexes nest too deep or name too many manifests")
-        manifest = fetch_manifest(source, desc)
+        for desc, manifest in zip(level, _fetch_all(source, level, workers), strict=True):
+            found[desc.digest] = (desc, manifest)
+        below = (child for desc in level for child in found[desc.digest][1].children)
+        unread = [desc for desc in below if desc.is_manifest and desc.digest not in found]
+        level, depth = list({desc.digest: desc for desc in unread}.values()), depth + 1
+    return _in_order(found, root)
+
+
+def _fetch_all(source: Fetcher, descs: Sequence[Descriptor], workers: int) -> list[AnyManifest]:
+    if workers == 1 or len(descs) == 1:
+        return [fetch_manifest(source, desc) for desc in descs]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(min(workers, len(descs)), thread_name_prefix="walk") as pool:
+        futures = [pool.submit(fetch_manifest, source, desc) for desc in descs]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _in_order(found: Mapping[Digest, tuple[Descriptor, AnyManifest]], root: Descriptor) -> Graph:
+    """Children before those that list them; every blob once."""
+    manifests: dict[Digest, tuple[Descriptor, AnyManifest]] = {}
+    blobs: dict[Digest, Descriptor] = {}
+
+    def visit(digest: Digest) -> None:
+        if digest in manifests:
+            return
+        desc, manifest = found[digest]
         for child in manifest.children:
             if child.is_manifest:
-                visit(child, depth + 1)
+                visit(child.digest)
             else:
                 _add_blob(blobs, child)
-        seen[key] = (desc, manifest)
+        manifests[digest] = (desc, manifest)
 
-    visit(root, 0)
-    return Graph(tuple(seen.values()), tuple(blobs.values()))
+    visit(root.digest)
+    return Graph(tuple(manifests.values()), tuple(blobs.values()))
 
 
-def _add_blob(blobs: dict[str, Descriptor], desc: Descriptor) -> None:
-    known = blobs.setdefault(str(desc.digest), desc)
+def _add_blob(blobs: dict[Digest, Descriptor], desc: Descriptor) -> None:
+    known = blobs.setdefault(desc.digest, desc)
     if known.size != desc.size:
         raise Integrity(f"{desc.digest}: named with two sizes, {known.size} and {desc.size}")
 

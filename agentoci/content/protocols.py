@@ -5,12 +5,16 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
-from agentoci.errors import NotFound
+from agentoci.errors import AgentociError, NotFound
 from agentoci.spec.descriptor import Descriptor
 
 
 class ContentNotFound(NotFound):
     """No such blob, manifest or name in the target."""
+
+
+class ChildMissing(AgentociError):
+    """A target does not take a manifest, for it lacks something that the manifest names."""
 
 
 class Reader(Protocol):
@@ -90,10 +94,13 @@ class Mounter(Protocol):
 
 @runtime_checkable
 class TagPusher(Protocol):
-    """A target that takes a manifest and its name in one request."""
+    """A target that takes a manifest and its names at once."""
 
-    def push_tagged(self, desc: Descriptor, content: bytes, name: str) -> None:
-        """Store the manifest under the name; its children must be there already."""
+    def push_tagged(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> None:
+        """Store the manifest, then let the names mean it; its children must be there already.
+
+        Raises ChildMissing when one of them is not.
+        """
         ...
 
 

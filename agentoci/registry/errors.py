@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentoci.content.protocols import ContentNotFound
+from agentoci.content.protocols import ChildMissing, ContentNotFound
 from agentoci.errors import AgentociError, Denied, Invalid, Unreachable
 
 
@@ -62,6 +62,10 @@ class Rejected(AgentociError):
 
 class ManifestRejected(Rejected):
     """The registry does not take this manifest."""
+
+
+class ManifestBlobUnknown(ManifestRejected, ChildMissing):
+    """The registry says that something the manifest names is not there (yet, or any more)."""
 
 
 class InvalidRegistryConfig(Invalid):

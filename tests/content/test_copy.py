@@ -20,7 +20,14 @@ from agentoci._internal.limits import MIB
 from agentoci.content.copy import Cancelled, Copied, CopyOptions, copy, copy_blob
 from agentoci.content.graph import walk
 from agentoci.content.memory import MemoryTarget
-from agentoci.content.protocols import ContentNotFound, NoProgress, Reader, Source, Target
+from agentoci.content.protocols import (
+    ChildMissing,
+    ContentNotFound,
+    NoProgress,
+    Reader,
+    Source,
+    Target,
+)
 from agentoci.content.reader import BytesSource, DigestMismatch
 from agentoci.registry.repository import Repository
 from agentoci.spec.descriptor import Descriptor
@@ -281,3 +288,47 @@ def test_nobody_needs_to_be_told() -> None:
     silent.advance(desc, 1)
     silent.finish(desc, outcome="copied")
     assert isinstance(CopyOptions().progress, NoProgress)
+
+
+class Forgetful(Watched):
+    """Says of the first manifest that something is missing, though it took everything."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self.refusals = refusals
+
+    def push(self, desc: Descriptor, source: Source) -> None:
+        if desc.is_manifest and self.refusals:
+            self.refusals -= 1
+            self._content.clear()
+            raise ChildMissing("a layer is not there")
+        super().push(desc, source)
+
+
+def test_what_a_target_lost_is_sent_again() -> None:  # fault 28
+    src, dst = MemoryTarget(), Forgetful(2)
+    root = put_image(src, b"one", b"two")
+    done = copy(src, root, dst, "1.0")
+    assert contents(dst, root) == contents(src, root)
+    assert done.moved_blobs == 3
+    assert len([desc for desc in dst.pushed if not desc.is_manifest]) == 9
+
+
+def test_target_that_keeps_losing_things_is_given_up() -> None:
+    src, dst = MemoryTarget(), Forgetful(100)
+    root = put_image(src, b"one")
+    with pytest.raises(ChildMissing):
+        copy(src, root, dst, "1.0")
+    with pytest.raises(ContentNotFound):
+        dst.resolve("1.0")
+
+
+def test_several_names_are_given_at_once(make_target: MakeTarget) -> None:
+    src = MemoryTarget()
+    root = put_image(src, b"one")
+    for kind in KINDS:
+        dst = make_target(kind)
+        copy(src, root, dst, ("1.0", "1", "latest"))
+        assert {dst.resolve(name) for name in ("1.0", "1", "latest")} == {root}
+        copy(src, root, dst, ("stable", "next"))
+        assert {dst.resolve(name) for name in ("stable", "next")} == {root}

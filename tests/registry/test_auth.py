@@ -43,7 +43,7 @@ def test_push_asks_for_push_once(open_repository: Open) -> None:
         repository = open_repository(fake, push=True)
         assert not repository.exists(BLOB)
         repository.push(BLOB, BytesSource(CONTENT))
-        repository.push_tagged(MANIFEST, MANIFEST_BYTES, "1.0")
+        repository.push_tagged(MANIFEST, MANIFEST_BYTES, ("1.0",))
         assert repository.resolve("1.0") == MANIFEST
         assert tokens_of(fake).asked == [["repository:team/bot:pull,push"]]
         assert len([one for one in fake.seen if "authorization" not in one.headers]) == 1

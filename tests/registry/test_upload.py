@@ -323,7 +323,7 @@ def test_wrong_manifest_is_not_sent(
 ) -> None:
     repository = open_repository(fake)
     with pytest.raises((DigestMismatch, SizeMismatch)):
-        repository.push_tagged(MANIFEST, wrong, "1.0")
+        repository.push_tagged(MANIFEST, wrong, ("1.0",))
     with pytest.raises((DigestMismatch, SizeMismatch)):
         repository.push(MANIFEST, BytesSource(wrong))
     assert not fake.seen
@@ -342,7 +342,7 @@ def test_refused_media_type_names_the_image_profile(
 ) -> None:
     fake.on("PUT", "/manifests/", refuses(status, code, message))
     with pytest.raises(ManifestRejected, match=f"{status} ") as caught:
-        open_repository(fake).push_tagged(MANIFEST, MANIFEST_BYTES, "1.0")
+        open_repository(fake).push_tagged(MANIFEST, MANIFEST_BYTES, ("1.0",))
     assert message in caught.value.message
     assert f"{fake.host}/team/bot:1.0" in caught.value.message
     assert "--profile image" in (caught.value.hint or "")
@@ -354,20 +354,20 @@ def test_control_characters_of_the_server_do_not_reach_the_terminal(
 ) -> None:
     fake.on("PUT", "/manifests/", refuses(400, "X", "\x1b]0;owned\x07 bad\u202ething"))
     with pytest.raises(ManifestRejected) as caught:
-        open_repository(fake).push_tagged(MANIFEST, MANIFEST_BYTES, "1.0")
+        open_repository(fake).push_tagged(MANIFEST, MANIFEST_BYTES, ("1.0",))
     assert not set(caught.value.message) & set("\x1b\x07\u202e")
 
 
 def test_manifest_put_survives_a_bad_gateway(fake: FakeRegistry, open_repository: Open) -> None:
     fake.on("PUT", "/manifests/", answers(502), drops())
-    open_repository(fake).push_tagged(MANIFEST, MANIFEST_BYTES, "1.0")
+    open_repository(fake).push_tagged(MANIFEST, MANIFEST_BYTES, ("1.0",))
     assert len(fake.requests("PUT")) == 3
 
 
 def test_other_digest_of_a_manifest_is_an_error(fake: FakeRegistry, open_repository: Open) -> None:
     fake.on("PUT", "/manifests/", adds(Docker_Content_Digest=str(BLOB.digest)))
     with pytest.raises(DigestMismatch):
-        open_repository(fake).push_tagged(MANIFEST, MANIFEST_BYTES, "1.0")
+        open_repository(fake).push_tagged(MANIFEST, MANIFEST_BYTES, ("1.0",))
 
 
 def test_nobody_there_is_unreachable_after_five_tries(
