@@ -43,13 +43,25 @@ class Reply:
 
 
 class Gone(Exception):
-    """The connection ends here, without a (further) byte."""
+    """The connection ends here, without a (further) byte; `part` is what came of the body."""
+
+    def __init__(self, part: bytes = b"") -> None:
+        super().__init__()
+        self.part = part
+
+
+class BodyReader(Protocol):
+    """The body of a request: read when it is asked for, and once."""
+
+    def __call__(self, limit: int | None = None) -> bytes:
+        """The whole, or its first `limit` bytes; raises Gone when the client hung up."""
+        ...
 
 
 class Serving(Protocol):
     """The registry behind an exchange."""
 
-    def serve(self, seen: Seen, read_body: Callable[[], bytes]) -> Reply:
+    def serve(self, seen: Seen, read_body: BodyReader) -> Reply:
         """The well-behaved answer."""
         ...
 
@@ -60,7 +72,7 @@ class Exchange:
 
     registry: Serving
     seen: Seen
-    read_body: Callable[[], bytes]
+    read_body: BodyReader
 
     def serve(self) -> Reply:
         """What a well-behaved registry answers."""
@@ -160,6 +172,18 @@ def hangs_up_at_once() -> Fault:
 
     def fault(exchange: Exchange) -> Reply:
         raise Gone
+
+    return fault
+
+
+def cuts_body(after: int) -> Fault:
+    """Take so many bytes of the body, and hang up; a registry may keep what it got."""
+
+    def fault(exchange: Exchange) -> Reply:
+        def read_part(limit: int | None = None) -> bytes:
+            raise Gone(exchange.read_body(after))
+
+        return exchange.registry.serve(exchange.seen, read_part)
 
     return fault
 
