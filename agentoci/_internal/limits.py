@@ -35,6 +35,12 @@ MAX_INDEX_DEPTH: Final = 8
 MAX_GRAPH_NODES: Final = 10_000
 """Manifests reachable from one reference; a cycle or a bomb ends here."""
 
+MAX_ARCHIVE_MEMBERS: Final = 200_000
+"""Entries of a layout archive that is read at random; where each lies is held in memory."""
+
+MAX_REFERRERS: Final = 5_000
+"""Manifests that speak of one image, of its signatures, and so on; a bomb ends here."""
+
 MAX_REDIRECTS: Final = 5
 """Blob redirects: registry to object store, rarely a second hop."""
 

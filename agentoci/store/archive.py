@@ -6,7 +6,7 @@ import contextlib
 import io
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Final, Self, cast
 
@@ -17,11 +17,13 @@ from agentoci.errors import Integrity
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import canonical, loads_object
-from agentoci.store.index import Entry, encode_index
+from agentoci.store.index import Change, Entry, encode_index
 from agentoci.store.layout import LayoutStore, check_version
 
 _BLOB: Final = re.compile(r"(?:\./)?blobs/(sha256|sha512)/([0-9a-f]+)")
 _METADATA: Final = frozenset({"index.json", "oci-layout"})
+_OF_DOCKER: Final = frozenset({"manifest.json", "repositories"})
+"""What `docker save` adds to a layout."""
 
 
 class BadArchive(Integrity):
@@ -38,7 +40,7 @@ class ArchiveWriter:
     def __init__(self, stream: IO[bytes]) -> None:
         sink = cast("IO[bytes]", _Sink(stream))
         self._tar = tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115
-        self._entries: list[Entry] = []
+        self._index = Change([])
         self._written: set[Digest] = set()
         self._add("oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
 
@@ -57,12 +59,15 @@ class ArchiveWriter:
         self._written.add(desc.digest)
 
     def tag(self, desc: Descriptor, name: str) -> None:
-        """Remember a name for the index."""
-        self._entries.append(Entry(desc.bare(), None if name == str(desc.digest) else name))
+        """Remember a name for the index; a digest as name holds the manifest untagged."""
+        if name != str(desc.digest):
+            self._index.put(Entry(desc.bare(), name))
+        elif all(entry.digest != desc.digest for entry in self._index.entries):
+            self._index.put(Entry(desc.bare()))
 
     def resolve(self, name: str) -> Descriptor:
         """The descriptor tagged so far; raises ContentNotFound."""
-        for entry in reversed(self._entries):
+        for entry in reversed(self._index.entries):
             if name in (entry.name, str(entry.digest)):
                 return entry.desc
         raise ContentNotFound(f"{name}: not in the archive")
@@ -73,7 +78,7 @@ class ArchiveWriter:
 
     def close(self) -> None:
         """Write the index and the end of the archive."""
-        self._add("index.json", encode_index(self._entries))
+        self._add("index.json", encode_index(self._index.entries))
         self._tar.close()
 
     def _add(self, name: str, content: bytes) -> None:
@@ -112,7 +117,7 @@ class _AsFile(io.RawIOBase):
         return b"".join(parts)
 
 
-class _StrictInfo(tarfile.TarInfo):
+class StrictInfo(tarfile.TarInfo):
     """A header whose every fault is a TarError."""
 
     @classmethod
@@ -138,7 +143,7 @@ def reading_tar(stream: IO[bytes]) -> Iterator[tarfile.TarFile]:
 
 def _open(stream: IO[bytes]) -> tarfile.TarFile:
     try:
-        return tarfile.open(fileobj=stream, mode="r|*", tarinfo=_StrictInfo)
+        return tarfile.open(fileobj=stream, mode="r|*", tarinfo=StrictInfo)
     except TypeError as exc:  # how tarfile takes a gzip header that ends early
         raise tarfile.ReadError("a gzip header that ends early") from exc
 
@@ -151,16 +156,34 @@ def load_layout(tar: tarfile.TarFile, first: tarfile.TarInfo, store: LayoutStore
     metadata: dict[str, bytes] = {}
     member: tarfile.TarInfo | None = first
     while member is not None:
-        name = member.name.removeprefix("./")
-        if name in _METADATA:
-            metadata[name] = _read_member(tar, member, limits.MAX_INDEX_FILE_BYTES)
-        elif match := _BLOB.fullmatch(name):
-            _take_blob(tar, member, Digest.parse(f"{match[1]}:{match[2]}"), store)
-        elif not member.isdir() and name not in ("manifest.json", "repositories"):
-            raise BadArchive(f"{name!r} does not belong into an OCI layout archive")
+        what = belongs(member)
+        if isinstance(what, Digest):
+            _take_blob(tar, member, what, store)
+        elif what is not None:
+            metadata[what] = _read_member(tar, member, limits.MAX_INDEX_FILE_BYTES)
         # Else an archive of millions of folders would fill the memory.
         tar.members.clear()  # type: ignore[attr-defined]
         member = tar.next()
+    return parse_metadata(metadata)
+
+
+def belongs(member: tarfile.TarInfo) -> Digest | str | None:
+    """What an entry of the archive is: a blob, `index.json` or `oci-layout`; None: of no use.
+
+    Raises BadArchive for what has no place in a layout.
+    """
+    name = member.name.removeprefix("./")
+    if name in _METADATA:
+        return name
+    if match := _BLOB.fullmatch(name):
+        return Digest.parse(f"{match[1]}:{match[2]}")
+    if member.isdir() or name in _OF_DOCKER:
+        return None
+    raise BadArchive(f"{name!r} does not belong into an OCI layout archive")
+
+
+def parse_metadata(metadata: Mapping[str, bytes]) -> list[Entry]:
+    """The entries of a layout's `index.json`, with its `oci-layout` checked; raises BadArchive."""
     if "oci-layout" in metadata:
         check_version(metadata["oci-layout"], what="oci-layout")
     if "index.json" not in metadata:

@@ -124,7 +124,6 @@ def test_images_share_their_blobs_in_an_archive(store: LayoutStore) -> None:
         ("one:1", one),
         ("two:2", two),
         ("again:1", one),
-        (None, two),
     ]
 
 
