@@ -22,6 +22,7 @@ from agentoci.registry.credentials import (
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, UnsafeDestination
 from agentoci.registry.facts import Memory, RunMemory
+from agentoci.registry.listing import list_repositories
 from agentoci.registry.origin import Origin, Reach
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.repository import Repository
@@ -89,6 +90,13 @@ class RegistryClient:
             name = f"library/{name}"
         return Repository(self._endpoint(host), name, push=push)
 
+    def catalog(self, host: str) -> list[str]:
+        """The repositories of a registry that lists them.
+
+        Raises CatalogMissing, ListingIncomplete, Denied, RegistryUnreachable.
+        """
+        return list_repositories(self._endpoint(_registry(host)))
+
     def check_login(self, host: str, username: str, password: str) -> None:
         """Ask the registry whether it takes these credentials.
 
@@ -116,6 +124,11 @@ class RegistryClient:
                 f"answers {answer.status} to /v2/, which a registry does not",
                 hint="is the name of the registry right?",
             )
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far: a measure of what an operation costs."""
+        return self._transport.requests
 
     def close(self) -> None:
         """Close all connections."""

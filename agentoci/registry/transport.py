@@ -165,6 +165,12 @@ class Transport:
         self._ca_file = ca_file
         self._adapters: dict[str, Adapter] = {}
         self._lock = threading.Lock()
+        self._requests = 0
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent so far, hops of redirects and token requests included."""
+        return self._requests
 
     def close(self) -> None:
         """Close all connections."""
@@ -197,6 +203,8 @@ class Transport:
 
     def _exchange(self, request: Request, url: str, headers: Mapping[str, str]) -> Answer:
         origin = Origin.of(url)
+        with self._lock:
+            self._requests += 1
         stream = None if request.body is None else _Stream(request.body)
         prepared = self._prepare(request, url, headers, stream)
         proxy = self._proxies.select(origin)

@@ -7,12 +7,14 @@ import sys
 
 import pytest
 
+from agentoci.content.reader import fetch_bytes
 from agentoci.registry.credentials import Credential
 from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, RegistryUnreachable
+from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import InvalidReference, Reference
 from tests.registry.conftest import MakeClient
 from tests.registry.fake import Basic, FakeRegistry, Tokens
-from tests.registry.faults import answers
+from tests.registry.faults import answers, changes, redirects
 
 
 @pytest.mark.parametrize(
@@ -87,6 +89,19 @@ def test_login_at_nobody_is_unreachable(make_client: MakeClient) -> None:
 def test_secrets_are_not_in_the_representation() -> None:
     credential = Credential("ada", "secret", "identity", "token")
     assert not any(word in repr(credential) for word in ("ada", "secret", "identity", "token="))
+
+
+def test_requests_are_counted_with_tokens_and_redirects(make_client: MakeClient) -> None:
+    content = b"counted"
+    with FakeRegistry(auth=Tokens()) as fake, FakeRegistry() as storage:
+        digest = storage.put("x", content)
+        away = redirects(f"{storage.url}/v2/x/blobs/{digest}")
+        fake.on("GET", "/v2/team/bot/blobs/", changes(lambda reply: None), away)
+        client = make_client()
+        repository = client.repository(Reference(fake.host, "team/bot", "latest"))
+        assert client.requests == 0
+        assert fetch_bytes(repository, Descriptor.of("x/y", content)) == content
+        assert client.requests == len(fake.seen) + len(storage.seen) == 4
 
 
 def test_credentials_are_known_without_loading_requests() -> None:
