@@ -8,13 +8,13 @@ from typing import Final
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound
 from agentoci.content.reader import SizeMismatch
-from agentoci.errors import Integrity
+from agentoci.errors import AgentociError, Integrity
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import RegistryUnreachable
 from agentoci.registry.transport import Answer, Request
 from agentoci.spec.descriptor import Descriptor
 
-_CONTENT_RANGE: Final = re.compile(r"bytes\s+([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)")
+_CONTENT_RANGE: Final = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")
 _PROGRESS: Final = 64 * limits.KIB
 """Bytes after which a connection counts as useful, and the count of failures starts anew."""
 
@@ -26,12 +26,17 @@ class ContentEncoded(Integrity):
     """Something on the way packs content, so that it is not what the digest speaks of."""
 
 
+class NoRanges(AgentociError):
+    """The server gives whole blobs only; never seen by a user, for whole ones do as well."""
+
+
 class Download:
     """A raw stream of one blob or manifest from an offset on.
 
     A drop in the middle is mended by a Range request, or by reading from the start and skipping
     when the server knows no ranges; too many drops without progress raise RegistryUnreachable.
-    Nothing is verified here: wrap it in VerifiedReader.
+    With `end` it is a part of the blob that ends there, and a server that knows no ranges is
+    NoRanges. Nothing is verified here: wrap it in VerifiedReader.
     """
 
     def __init__(
@@ -44,7 +49,10 @@ class Download:
         what: str,
         missing: type[ContentNotFound],
         offset: int = 0,
+        end: int | None = None,
     ) -> None:
+        self._part = end is not None
+        self._end = desc.size if end is None else end
         self._endpoint = endpoint
         self._request = request
         self._desc = desc
@@ -54,9 +62,15 @@ class Download:
         self._position = offset
         self._opened_at = offset
         self._skip = 0
+        self._given = self._end
         self._failures = 0
         self._mended = False
         self._answer = self._open()
+
+    @property
+    def position(self) -> int:
+        """The offset in the blob of the next byte."""
+        return self._position
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes; b"" at the end."""
@@ -64,11 +78,11 @@ class Download:
             try:
                 chunk = self._read(size)
             except RegistryUnreachable as exc:
-                if self._position >= self._desc.size:
+                if self._position >= self._end:
                     return b""
                 self._mend(exc)
                 continue
-            if chunk or not self._ended_unannounced():
+            if chunk or not self._ended_early():
                 self._position += len(chunk)
                 return chunk
             self._mend(RegistryUnreachable(self._endpoint.host, "the connection was cut"))
@@ -83,13 +97,19 @@ class Download:
             if not passed:
                 return b""
             self._skip -= len(passed)
+        if self._part:
+            left = self._end - self._position
+            size = left if size < 0 else min(size, left)
         return self._answer.read(min(size, _CAREFUL) if self._mended and size > 0 else size)
 
-    def _ended_unannounced(self) -> bool:
-        """Whether an early end may be a cut: a body that had a length would have raised."""
+    def _ended_early(self) -> bool:
+        """Whether there is more to be had: after a cut that no length told of, or a short range."""
+        if self._position >= self._end:
+            return False
+        if self._given < self._end:
+            return True
         headers = self._answer.headers
-        announced = "Content-Length" in headers or "Transfer-Encoding" in headers
-        return self._position < self._desc.size and not announced
+        return "Content-Length" not in headers and "Transfer-Encoding" not in headers
 
     def _mend(self, trouble: RegistryUnreachable) -> None:
         self._answer.close()
@@ -110,28 +130,36 @@ class Download:
         self._answer = self._open()
 
     def _open(self) -> Answer:
-        if self._position and (answer := self._open_range()) is not None:
+        if (self._position or self._part) and (answer := self._open_range()) is not None:
             return answer
+        if self._part:
+            raise NoRanges(f"{self._what}: {self._endpoint.host} gives no parts of blobs")
+        self._given = self._end
         answer = self._get({}, expect={200})
         self._skip = self._position
         return answer
 
     def _open_range(self) -> Answer | None:
         """The rest by a Range request; None when the server does not give just that."""
-        answer = self._get({"Range": f"bytes={self._position}-"}, expect={200, 206, 416})
-        self._skip = 0
-        if answer.status == 200:
+        last = self._end - 1 if self._part else ""
+        answer = self._get({"Range": f"bytes={self._position}-{last}"}, expect={200, 206, 416})
+        self._skip, self._given = 0, self._end
+        if answer.status == 200 and not self._part:
             self._skip = self._position
             return answer
+        if answer.status == 200:
+            self._endpoint.learn(ranges=False)
         match = _CONTENT_RANGE.match(answer.headers.get("Content-Range", ""))
         if answer.status == 206 and match and int(match[1]) == self._position:
-            if match[2] not in {"*", str(self._desc.size)}:
+            if match[3] not in {"*", str(self._desc.size)}:
                 answer.close()
                 raise SizeMismatch(
-                    f"{self._what}: {match[2]} bytes long, expected {self._desc.size}"
+                    f"{self._what}: {match[3]} bytes long, expected {self._desc.size}"
                 )
+            self._given = int(match[2]) + 1
+            self._endpoint.learn(ranges=True)
             return answer
-        answer.discard()
+        answer.close()
         return None
 
     def _get(self, headers: dict[str, str], *, expect: set[int]) -> Answer:
@@ -144,9 +172,10 @@ class Download:
 
     def _check_encoding(self, answer: Answer) -> None:
         """A length that fits says that the mark is wrong and the bytes are as they should be."""
+        part = answer.status == 206
         encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
         length = answer.headers.get("Content-Length")
-        fits = length == str(self._desc.size - (self._position if answer.status == 206 else 0))
+        fits = length == str((self._end - self._position) if part else self._desc.size)
         if encoding in {"", "identity"} or fits or answer.status == 416:
             return
         answer.close()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urljoin
 
 from agentoci.content.protocols import ContentNotFound
@@ -17,6 +18,9 @@ from agentoci.registry.origin import Origin, Reach, check_step
 from agentoci.registry.problems import Problem, error_from
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
 from agentoci.registry.transport import Answer, Request, Transport
+
+_SPARE_STREAMS: Final = 6
+"""Connections that all downloads of a registry together may add to one each."""
 
 
 class Endpoint:
@@ -38,6 +42,7 @@ class Endpoint:
         self.host = host
         self.origin = origin
         self.patience = patience
+        self.spare_streams = threading.BoundedSemaphore(_SPARE_STREAMS)
         self._memory = memory
         self._transport = transport
         self._authorizer = authorizer

@@ -13,8 +13,10 @@ from agentoci.registry.auth import pull_scope, push_scope
 from agentoci.registry.download import Download
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
+from agentoci.registry.listing import list_tags
 from agentoci.registry.manifests import Manifests, verified
 from agentoci.registry.origin import Origin
+from agentoci.registry.ranges import LEAST, ParallelDownload
 from agentoci.registry.transport import Request
 from agentoci.registry.upload import Uploads
 from agentoci.spec import mediatypes
@@ -59,18 +61,34 @@ class Repository:
         if offset >= desc.size:
             yield io.BytesIO(b"")
             return
-        kind, accept, missing = _kind(desc)
-        download = Download(
-            self._endpoint,
-            Request("GET", self._url(f"{kind}/{desc.digest}"), {"Accept": accept}),
-            desc,
-            scopes=self._read,
-            what=self._what(str(desc.digest)),
-            missing=missing,
-            offset=offset,
-        )
-        with contextlib.closing(download):
+        with contextlib.closing(self._download(desc, offset)) as download:
             yield download
+
+    def _download(self, desc: Descriptor, offset: int) -> Download | ParallelDownload:
+        kind, accept, missing = _kind(desc)
+        request = Request("GET", self._url(f"{kind}/{desc.digest}"), {"Accept": accept})
+
+        def open_stream(start: int, end: int | None) -> Download:
+            return Download(
+                self._endpoint,
+                request,
+                desc,
+                scopes=self._read,
+                what=self._what(str(desc.digest)),
+                missing=missing,
+                offset=start,
+                end=end,
+            )
+
+        if desc.size - offset < LEAST or self._endpoint.facts.ranges is False:
+            return open_stream(offset, None)
+        return ParallelDownload(
+            open_stream,
+            desc.size,
+            offset,
+            clock=self._endpoint.patience.clock,
+            spare=self._endpoint.spare_streams,
+        )
 
     def exists(self, desc: Descriptor) -> bool:
         """Whether the repository has it; asks for leave to write, for a push is to follow."""
@@ -115,6 +133,10 @@ class Repository:
         Raises ManifestNotFound, RepositoryNotFound, DigestMismatch, Denied, RegistryUnreachable.
         """
         return self._manifests.resolve(name)
+
+    def tags(self) -> list[str]:
+        """All tags, in the registry's order; raises what `Listing.names` raises."""
+        return list_tags(self._endpoint, self.name)
 
     def _put_manifest(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> None:
         self._manifests.put(desc, content, names)

@@ -49,17 +49,17 @@ class Patience:
         chance: Callable[[], float] | None = None,
     ) -> None:
         self.policy = policy
-        self._clock = clock
+        self.clock = clock
         self._chance = chance or random.SystemRandom().random
 
     def wait(self, failures: int, *, order: str | None = None) -> None:
         """Sleep after the `failures`-th failure; `order` is the server's Retry-After, if any."""
         limit = min(self.policy.first_wait * 2 ** (failures - 1), self.policy.longest_wait)
         pause = limit * self._chance()
-        asked = None if order is None else retry_after(order, self._clock.now())
+        asked = None if order is None else retry_after(order, self.clock.now())
         if asked is not None:
             pause = max(pause, min(asked, self.policy.longest_order))
-        self._clock.sleep(pause)
+        self.clock.sleep(pause)
 
     def run(self, attempt: Callable[[], Answer], *, done: Callable[[Answer], bool]) -> Answer:
         """Make the attempt until its answer is `done`, or the tries are used up.
