@@ -41,6 +41,18 @@ MAX_ARCHIVE_MEMBERS: Final = 200_000
 MAX_REFERRERS: Final = 5_000
 """Manifests that speak of one image, of its signatures, and so on; a bomb ends here."""
 
+MAX_REFERRER_PAGES: Final = 100
+"""Pages of one list of referrers; real lists have one."""
+
+MAX_LIST_PAGE_BYTES: Final = 32 * MIB
+"""One page of a registry's list: docker-registry 2.8 sends 100,000 tags as a single one."""
+
+MAX_LIST_PAGES: Final = 10_000
+"""Pages of one list; registries give 50 to 1,000 names on each."""
+
+MAX_LISTED_NAMES: Final = 1_000_000
+"""Tags or repositories of one list; they are held in memory."""
+
 MAX_REDIRECTS: Final = 5
 """Blob redirects: registry to object store, rarely a second hop."""
 
@@ -91,3 +103,18 @@ COPY_BUFFER: Final = 256 * KIB
 
 NETWORK_BUFFER: Final = MIB
 """Socket reads; 8 KiB reads cost three times the CPU."""
+
+MAX_SEARCH_INDEX_BYTES: Final = 16 * MIB
+"""A search index: about 30,000 agents with their annotations."""
+
+MAX_SEARCH_INDEX_ENTRIES: Final = 50_000
+"""Agents in one search index."""
+
+MAX_SEARCH_ANSWER_BYTES: Final = 4 * MIB
+"""What a search API answers; a page of a hundred repositories is 100 KiB."""
+
+MAX_SEARCH_CANDIDATES: Final = 100
+"""Repositories of one registry whose tags and manifests one search looks at."""
+
+MAX_CATALOG_NAMES: Final = 20_000
+"""Repository names that one search reads of a catalog."""

@@ -29,6 +29,7 @@ from agentoci.registry.repository import Repository
 from agentoci.registry.retry import Patience, RetryPolicy
 from agentoci.registry.tokens import TokenServer
 from agentoci.registry.transport import Request, Timeouts, Transport
+from agentoci.registry.turns import Turns
 from agentoci.spec.reference import InvalidReference, Reference
 
 _HUB_API: Final = "registry-1.docker.io"
@@ -43,7 +44,7 @@ class ClientOptions:
     spoken to every registry that a reference leads to, yet to no host that a server names.
     `given` is a credential for the registry that is opened first, and for no other. `ca_file` adds
     certificate authorities to those of the system. `chance` gives numbers from 0 to 1; `memory` is
-    what is known of registries.
+    what is known of registries. In `lock_folder` the processes of this host take turns.
     """
 
     credentials: CredentialProvider = field(default_factory=NoCredentials)
@@ -59,6 +60,7 @@ class ClientOptions:
     chance: Callable[[], float] | None = None
     user_agent: str = "agentoci"
     memory: Memory = field(default_factory=RunMemory)
+    lock_folder: Path | None = None
 
 
 class RegistryClient:
@@ -72,6 +74,7 @@ class RegistryClient:
             proxies=self._options.proxies,
             ca_file=self._options.ca_file,
         )
+        self._turns = Turns(self._options.lock_folder, self._options.clock)
         self._endpoints: dict[str, Endpoint] = {}
         self._lock = threading.Lock()
 
@@ -166,6 +169,7 @@ class RegistryClient:
             authorizer=Authorizer(host, lambda: credentials.lookup(host), server, options.clock),
             patience=patience,
             memory=options.memory,
+            turns=self._turns,
         )
 
     def _origin(self, host: str) -> Origin:

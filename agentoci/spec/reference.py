@@ -89,6 +89,11 @@ class Reference:
         return f"{self.name}{tag}{digest}"
 
 
+def is_tag(text: str) -> bool:
+    """Whether a registry may call a manifest so."""
+    return re.fullmatch(_TAG, text) is not None
+
+
 def _parse_digest(text: str, digest_text: str) -> Digest:
     try:
         return Digest.parse(digest_text)
