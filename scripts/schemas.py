@@ -7,12 +7,14 @@ from pathlib import Path
 
 from agentoci.definition.schema import render_schema as render_agentdef
 from agentoci.instances.schema import render_schema as render_agentinst
+from agentoci.registry.search.document import render_schema as render_search_index
 
 FOLDER = Path(__file__).resolve().parent.parent / "schemas"
 
 SCHEMAS: Mapping[str, Callable[[], str]] = {
     "agentdef.schema.json": render_agentdef,
     "agentinst.schema.json": render_agentinst,
+    "search-index.schema.json": render_search_index,
 }
 """File name to what renders its text."""
 

@@ -27,7 +27,10 @@ MAX_TOKEN_BODY_BYTES: Final = MIB
 """A token answer; real ones are a few KiB."""
 
 MAX_LAYERS: Final = 127
-"""Image tools (overlay mounts) stop here; the builder stays below 100."""
+"""Of an agent image: image tools (overlay mounts) stop here; the builder stays below 100."""
+
+MAX_MANIFEST_LAYERS: Final = 10_000
+"""Of any manifest: artifacts of files have a layer for each, and 4 MiB hold about twice as many."""
 
 MAX_INDEX_DEPTH: Final = 8
 """Indexes within indexes."""

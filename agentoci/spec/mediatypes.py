@@ -22,6 +22,12 @@ ACCEPT: Final = ", ".join((OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST
 
 AGENT: Final = "application/vnd.agentoci.agent.v1"
 AGENT_CONFIG: Final = "application/vnd.agentoci.agent.config.v1+json"
+CHECKPOINT: Final = "application/vnd.agentoci.checkpoint.v1"
+INSTANCE: Final = "application/vnd.agentoci.instance.v1+json"
+"""The config of a checkpoint."""
+
+SEARCH_INDEX: Final = "application/vnd.agentoci.index.v1"
+SEARCH_INDEX_DOCUMENT: Final = "application/vnd.agentoci.index.v1+json"
 
 _OURS: Final = "application/vnd.agentoci."
 _LAYER: Final = r"application/vnd\.agentoci\.layer\.([a-z]+)\.v([0-9]+)\.tar(?:\+([a-z]+))?"
