@@ -18,6 +18,7 @@ from agentoci.content.protocols import (
     ChildMissing,
     Mounter,
     NoProgress,
+    Preparer,
     Progress,
     Pusher,
     ReadableTarget,
@@ -90,6 +91,8 @@ def copy(
         _give_names(src, dst, root, names)
         return Copied(root, None, 0, 0, 0)
     graph = walk(src, root, workers=options.workers)
+    if isinstance(dst, Preparer):
+        dst.prepare(graph.blobs)
     moved: dict[Descriptor, None] = {}
     for tries_left in reversed(range(_TRIES)):
         moved |= dict.fromkeys(copy_blobs(src, dst, graph, options=options))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
@@ -101,6 +102,26 @@ class TagPusher(Protocol):
 
         Raises ChildMissing when one of them is not.
         """
+        ...
+
+
+@runtime_checkable
+class ReferrerLister(Protocol):
+    """A target that knows which of its manifests speak of another one: their subject."""
+
+    def referrers(
+        self, subject: Descriptor, *, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """The manifests whose subject this is, each once, with type and annotations."""
+        ...
+
+
+@runtime_checkable
+class Preparer(Protocol):
+    """A target that can tell beforehand whether it has room."""
+
+    def prepare(self, blobs: Sequence[Descriptor]) -> None:
+        """Is told which blobs will come; raises when they do not fit."""
         ...
 
 

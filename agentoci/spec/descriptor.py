@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from agentoci.errors import Integrity
+from agentoci.errors import Integrity, Invalid
 from agentoci.spec import mediatypes
 from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import Json
@@ -18,6 +19,10 @@ class InvalidDescriptor(Integrity):
     """A descriptor without type, digest or a sane size."""
 
 
+class InvalidPlatform(Invalid):
+    """Not `OS/ARCHITECTURE[/VARIANT]`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """The platform of a manifest inside an index."""
@@ -25,6 +30,23 @@ class Platform:
     os: str
     architecture: str
     variant: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Platform:
+        """Read `OS/ARCHITECTURE[/VARIANT]`; raises InvalidPlatform."""
+        parts = text.split("/")
+        if len(parts) not in (2, 3) or not all(
+            re.fullmatch(r"[a-z0-9][a-z0-9._-]*", p) for p in parts
+        ):
+            raise InvalidPlatform(
+                f"{text!r} is not a platform", hint="write OS/ARCHITECTURE, as in linux/arm64"
+            )
+        return cls(*parts)
+
+    def satisfies(self, wanted: Platform) -> bool:
+        """Whether it is the platform that is wanted; without a variant there, any will do."""
+        same = (self.os, self.architecture) == (wanted.os, wanted.architecture)
+        return same and wanted.variant in (None, self.variant)
 
     def document(self) -> dict[str, Json]:
         """The JSON object."""

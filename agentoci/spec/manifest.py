@@ -178,8 +178,8 @@ def _parse_image_manifest(
     layers = document.get("layers")
     if not isinstance(layers, list):
         raise InvalidManifest(f"{what}: has no list of layers")
-    if len(layers) > limits.MAX_LAYERS:
-        raise InvalidManifest(f"{what}: more than {limits.MAX_LAYERS} layers")
+    if len(layers) > limits.MAX_MANIFEST_LAYERS:
+        raise InvalidManifest(f"{what}: more than {limits.MAX_MANIFEST_LAYERS} layers")
     config = Descriptor.parse(document.get("config"), what=f"{what}: config")
     annotations = parse_annotations(document.get("annotations"), what=what)
     for stated in (config.media_type, annotations.get(keys.ARTIFACT_TYPE, "")):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from agentoci.errors import AgentociError, Denied
+
+
+_MAKE_ROOM: Final = "free some space (`agent prune`), or set AGENTOCI_HOME to another disk"
 
 
 class StoreFull(AgentociError):
@@ -18,6 +23,16 @@ class StoreUnwritable(Denied):
     """The store's disk is read-only, or not ours to write."""
 
 
+def check_room(folder: Path, needed: int) -> None:
+    """Raise StoreFull when the folder's disk has fewer than `needed` bytes for us."""
+    disk = os.statvfs(folder)
+    free = disk.f_bavail * disk.f_frsize
+    if free < needed:
+        raise StoreFull(
+            f"{folder}: {needed} bytes are to come, the disk has room for {free}", hint=_MAKE_ROOM
+        )
+
+
 @contextlib.contextmanager
 def translate_disk_errors(path: Path) -> Iterator[None]:
     """Say which file the disk refused, and why."""
@@ -25,8 +40,7 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as exc:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-            hint = "free some space (`agent prune`), or set AGENTOCI_HOME to another disk"
-            raise StoreFull(f"{path}: the disk is full", hint=hint) from exc
+            raise StoreFull(f"{path}: the disk is full", hint=_MAKE_ROOM) from exc
         if exc.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             hint = "set AGENTOCI_HOME to a folder that you may write"
             raise StoreUnwritable(f"{path}: {exc.strerror}", hint=hint) from exc

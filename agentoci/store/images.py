@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import platform
+import platform as machine_info
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,13 +11,14 @@ from agentoci._internal import limits
 from agentoci.content.graph import fetch_manifest
 from agentoci.content.protocols import Fetcher
 from agentoci.content.reader import fetch_bytes
-from agentoci.errors import Integrity, Invalid
+from agentoci.errors import Integrity, Invalid, NotFound
 from agentoci.layers.inventory import FILES_JSON, Inventory
 from agentoci.layers.unpack import PackedLayer, read_file
 from agentoci.spec import annotations as keys
-from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.descriptor import Descriptor, Platform
 from agentoci.spec.imageconfig import ImageConfig
 from agentoci.spec.jsonio import Json
+from agentoci.spec.kinds import describe
 from agentoci.spec.manifest import Index, Manifest
 from agentoci.spec.mediatypes import LayerKind, LayerType
 
@@ -26,6 +27,10 @@ _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
 
 class NotAnAgent(Invalid):
     """The artifact is something else than an agent image."""
+
+
+class NoSuchPlatform(NotFound):
+    """The index holds nothing for the platform that was asked for."""
 
 
 class ConfigMismatch(Integrity):
@@ -97,9 +102,11 @@ def read_image(source: Fetcher, root: Descriptor, *, what: str) -> Image:
     manifest = select_manifest(source, root, what=what)
     if not manifest.is_agent:
         raise NotAnAgent(
-            f"{what} is not an agent image, but {manifest.kind or 'an artifact without a type'}",
-            hint="`agent inspect` shows what it is",
+            f"{what} is not an agent image, but {describe(manifest)}",
+            hint="`agent inspect` shows what is in it",
         )
+    if len(manifest.layers) > limits.MAX_LAYERS:
+        raise ConfigMismatch(f"{what}: an agent image has {limits.MAX_LAYERS} layers at the most")
     raw = fetch_bytes(source, manifest.config, limit=limits.MAX_CONFIG_BYTES)
     config = ImageConfig.parse(raw, what=f"{what}: config")
     if len(config.diff_ids) != len(manifest.layers) or not manifest.layers:
@@ -109,25 +116,44 @@ def read_image(source: Fetcher, root: Descriptor, *, what: str) -> Image:
     return Image(root, manifest, config)
 
 
-def select_manifest(source: Fetcher, root: Descriptor, *, what: str) -> Manifest:
-    """The manifest itself, or the one of an index that is for this machine."""
+def select_manifest(
+    source: Fetcher, root: Descriptor, *, what: str, platform: Platform | None = None
+) -> Manifest:
+    """The manifest itself, or the one of an index that is for the platform (None: this machine).
+
+    For this machine any does when none is made for it: agents run anywhere. Raises NoSuchPlatform.
+    """
     found = fetch_manifest(source, root)
     for _ in range(limits.MAX_INDEX_DEPTH):
         if isinstance(found, Manifest):
             return found
-        found = fetch_manifest(source, _for_this_machine(found, what))
+        found = fetch_manifest(source, select_entry(found, platform, what=what))
     raise NotAnAgent(f"{what}: indexes nest too deep")
 
 
-def _for_this_machine(index: Index, what: str) -> Descriptor:
+def select_entry(index: Index, platform: Platform | None, *, what: str) -> Descriptor:
+    """The entry of an index for a platform (None: this machine's, else the first).
+
+    Without a variant in what is asked for, any variant does. Raises NoSuchPlatform, NotAnAgent.
+    """
     if not index.manifests:
         raise NotAnAgent(f"{what} is an index that lists nothing")
-    machine = platform.machine()
-    architecture = _ARCHITECTURES.get(machine, machine)
-    for desc in index.manifests:
-        if desc.platform and desc.platform.architecture == architecture:
-            return desc
-    return index.manifests[0]
+    wanted = platform or this_platform()
+    fitting = [d for d in index.manifests if d.platform and d.platform.satisfies(wanted)]
+    if fitting:
+        return fitting[0]
+    if platform is None:
+        return index.manifests[0]
+    there = ", ".join(sorted({str(d.platform) for d in index.manifests if d.platform}))
+    raise NoSuchPlatform(
+        f"{what}: nothing for {platform} in it", hint=f"it is made for {there or 'no platform'}"
+    )
+
+
+def this_platform() -> Platform:
+    """What images for this machine are made for; containers are Linux everywhere."""
+    machine = machine_info.machine()
+    return Platform("linux", _ARCHITECTURES.get(machine, machine))
 
 
 def _metadata(definition: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -164,7 +164,7 @@ def ingest_large(desc: Descriptor, source: Source, final: Path, ingest: Path) ->
     One process writes; others wait for it and find the blob there. Wrong bytes are thrown away,
     right ones that an error cut short are kept for the next attempt.
     """
-    part = ingest / f"{desc.digest.hex}.part"
+    part = part_path(ingest, desc)
     with translate_disk_errors(part), _own_part(part, final, desc.size) as descriptor:
         if descriptor is None:
             return
@@ -174,6 +174,11 @@ def ingest_large(desc: Descriptor, source: Source, final: Path, ingest: Path) ->
         except (DigestMismatch, SizeMismatch):
             part.unlink(missing_ok=True)
             raise
+
+
+def part_path(ingest: Path, desc: Descriptor) -> Path:
+    """Where a large blob grows, and waits for the next attempt when one ends early."""
+    return ingest / f"{desc.digest.hex}.part"
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -26,7 +26,7 @@ from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import loads_object
-from agentoci.store.disk import translate_disk_errors
+from agentoci.store.disk import check_room, translate_disk_errors
 from agentoci.store.index import Entry, IndexFile, encode_index
 
 if TYPE_CHECKING:
@@ -118,6 +118,21 @@ class LayoutStore:
         ingest = ingest_small if desc.size <= SMALL else ingest_large
         ingest(desc, source, self.path(desc.digest), self._ingest)
         self._undurable_names = True
+
+    def prepare(self, blobs: Sequence[Descriptor]) -> None:
+        """Raise StoreFull before anything is written, when what is missing does not fit."""
+        missing = sum(blob.size - self._begun(blob) for blob in blobs if not self.exists(blob))
+        if missing:
+            check_room(self.root, missing)
+
+    def _begun(self, blob: Descriptor) -> int:
+        """Bytes that an earlier attempt left."""
+        from agentoci.store.ingest import part_path
+
+        try:
+            return min(part_path(self._ingest, blob).stat().st_size, blob.size)
+        except FileNotFoundError:
+            return 0
 
     def writer(self) -> BlobWriter:
         """A writer for a blob whose digest is not known yet."""

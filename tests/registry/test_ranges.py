@@ -25,6 +25,8 @@ BLOB = b"".join(number.to_bytes(8, "big") * 512 for number in range(80 * MIB // 
 DESC = Descriptor(
     "application/octet-stream", Digest("sha256", hashlib.sha256(BLOB).hexdigest()), len(BLOB)
 )
+pytestmark = pytest.mark.slow
+
 PART = r"bytes=\d+-\d+"
 
 

@@ -15,14 +15,17 @@ from pathlib import Path
 import pytest
 
 from agentoci._internal.limits import MIB
+from agentoci.content.copy import copy
+from agentoci.content.memory import MemoryTarget
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.manifest import Manifest
 from agentoci.store.disk import StoreFull, StoreUnwritable, translate_disk_errors
-from agentoci.store.ingest import BlobWriter, _Syncer, _write_all
+from agentoci.store.ingest import BlobWriter, _Syncer, _write_all, part_path
 from agentoci.store.layout import LayoutStore
-from tests.content.graphs import LAYER_TYPE, put, put_image
+from tests.content.graphs import LAYER_TYPE, put, put_image, put_manifest
 from tests.store.conftest import StillClock, may_not_write
 from tests.store.worker import big
 
@@ -250,3 +253,30 @@ def test_writing_what_is_there_touches_it(store: LayoutStore) -> None:
     os.utime(store.path(desc.digest), (1, 1))
     assert build(store, b"content") == desc.digest
     assert store.path(desc.digest).stat().st_mtime > 1
+
+
+def test_image_that_does_not_fit_is_refused_before_anything_is_written(store: LayoutStore) -> None:
+    source = MemoryTarget()
+    huge = Descriptor(LAYER_TYPE, Digest.of(b"huge"), 2**50)
+    small = put(source, b"small")
+    root = put_manifest(source, Manifest.build(config=small, layers=[huge]))
+    with pytest.raises(StoreFull, match=r"1125899906842629 bytes are to come") as caught:
+        copy(source, root, store, "big:1.0")
+    assert "agent prune" in str(caught.value.hint)
+    assert not store.exists(small)
+    assert store.index.read() == ()
+
+
+def test_what_is_there_already_needs_no_room(store: LayoutStore) -> None:
+    content = big(2 * MIB)
+    desc = Descriptor.of(LAYER_TYPE, content)
+    free = shutil.disk_usage(store.root).free
+    rest = Descriptor(LAYER_TYPE, Digest.of(b"rest"), free + 100 * MIB)
+    with part_path(store.root / "ingest", rest).open("wb") as begun:
+        begun.truncate(free)  # sparse: it takes no room itself
+    store.push(desc, BytesSource(content))
+    store.prepare([desc, desc])
+    with pytest.raises(StoreFull):
+        store.prepare([Descriptor(LAYER_TYPE, Digest.of(b"other"), free + 100 * MIB)])
+    if shutil.disk_usage(store.root).free > 200 * MIB:
+        store.prepare([rest])

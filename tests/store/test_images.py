@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 
 import pytest
 
 from agentoci._internal import limits
 from agentoci.content.memory import MemoryTarget
+from agentoci.content.reader import fetch_bytes
 from agentoci.layers.inventory import FILES_JSON
 from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
-from agentoci.spec.descriptor import Descriptor, Platform
+from agentoci.spec.descriptor import Descriptor, InvalidPlatform, Platform
 from agentoci.spec.digest import Digest
 from agentoci.spec.imageconfig import ImageConfig
 from agentoci.spec.jsonio import Json
-from agentoci.spec.manifest import Index, Manifest
+from agentoci.spec.manifest import Index, Manifest, parse_manifest
 from agentoci.spec.mediatypes import Compression, LayerKind, LayerType, UnknownMediaType
 from agentoci.store.images import (
     ConfigMismatch,
+    NoSuchPlatform,
     NotAnAgent,
     layer_type,
     read_image,
@@ -115,7 +118,7 @@ def test_something_else_is_no_agent() -> None:
     config = put(target, b"{}", mediatypes.OCI_EMPTY)
     bare = put_manifest(target, Manifest.build(config=config, layers=[]))
     for root, kind in (
-        (put_image(target, b"layer"), mediatypes.OCI_IMAGE_CONFIG),
+        (put_image(target, b"layer"), "a container image"),
         (bare, "an artifact without a type"),
     ):
         with pytest.raises(NotAnAgent, match="is not an agent image, but") as caught:
@@ -167,3 +170,37 @@ def test_the_kind_of_a_plain_layer_comes_from_its_annotation() -> None:
     assert layer_type(ours.annotated(**{keys.LAYER_KIND: "tools"})).kind is LayerKind.FILES
     with pytest.raises(UnknownMediaType):
         layer_type(Descriptor.of("application/zip", b""))
+
+
+def test_platform_that_is_asked_for_is_taken_or_missed() -> None:
+    target = MemoryTarget()
+    entries = []
+    for number, platform_of in enumerate(("linux/amd64", "linux/arm/v7", "linux/arm/v6")):
+        image = put_image(target, str(number).encode())
+        entries.append(replace(image, platform=Platform.parse(platform_of)))
+    index = put_manifest(target, Index.build(entries))
+    for asked, number in (("linux/amd64", 0), ("linux/arm", 1), ("linux/arm/v6", 2)):
+        found = select_manifest(target, index, what="x", platform=Platform.parse(asked))
+        assert found.descriptor == entries[number]
+    with pytest.raises(NoSuchPlatform, match=r"x: nothing for linux/s390x in it") as caught:
+        select_manifest(target, index, what="x", platform=Platform.parse("linux/s390x"))
+    assert caught.value.hint == "it is made for linux/amd64, linux/arm/v6, linux/arm/v7"
+    assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize("text", ["linux", "", "linux/", "a/b/c/d", "Linux/amd64", "linux/../x"])
+def test_what_is_no_platform_is_refused(text: str) -> None:
+    with pytest.raises(InvalidPlatform):
+        Platform.parse(text)
+
+
+def test_agent_of_too_many_layers_is_refused() -> None:
+    target = MemoryTarget()
+    root = put_agent(target)
+    few = parse_manifest(fetch_bytes(target, root), what="few")
+    assert isinstance(few, Manifest)
+    many = Manifest.build(
+        config=few.config, layers=[few.layers[0]] * 128, artifact_type=mediatypes.AGENT
+    )
+    with pytest.raises(ConfigMismatch, match="127 layers at the most"):
+        read_image(target, put_manifest(target, many), what="bot:1")
