@@ -19,8 +19,8 @@ from agentoci.registry.errors import (
     RegistryUnreachable,
 )
 from agentoci.registry.problems import Problem
+from agentoci.registry.sessions import check_answered_digest
 from agentoci.registry.transport import Answer, Body, Request
-from agentoci.registry.upload import check_answered_digest
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest, InvalidDigest
