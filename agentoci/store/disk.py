@@ -11,7 +11,6 @@ from typing import Final
 
 from agentoci.errors import AgentociError, Denied
 
-
 _MAKE_ROOM: Final = "free some space (`agent prune`), or set AGENTOCI_HOME to another disk"
 
 
