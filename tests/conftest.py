@@ -14,7 +14,8 @@ from typing import IO, Protocol
 import hypothesis
 import pytest
 
-from tests import commandline, registries
+from tests import certificates, commandline, registries
+from tests.certificates import Authority
 from tests.registries import KINDS, Registry
 
 hypothesis.settings.register_profile(
@@ -148,9 +149,15 @@ def ggcr(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     yield from run_registry("ggcr", tmp_path_factory)
 
 
-@pytest.fixture(scope="session", params=["docker_registry", "distribution", "ggcr"])
+@pytest.fixture(scope="session")
+def olareg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Olareg, which knows referrers and what else is new in the specification."""
+    yield from run_registry("olareg", tmp_path_factory)
+
+
+@pytest.fixture(scope="session", params=["docker_registry", "distribution", "ggcr", "olareg"])
 def registry(request: pytest.FixtureRequest) -> Registry:
-    """Each of the three, one after another."""
+    """Each of the four, one after another."""
     found = request.getfixturevalue(request.param)
     assert isinstance(found, Registry)
     return found
@@ -163,6 +170,28 @@ def private_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regis
     if kind.program() is None:
         pytest.skip(kind.missing)
     with registries.serve(kind, tmp_path_factory.mktemp("private"), private=True) as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority that nobody trusts by himself; its `cert` is what to trust."""
+    reason = certificates.missing()
+    if reason is not None:
+        pytest.skip(reason)
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def tls_registry(
+    authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registry]:
+    """Distribution v3 over TLS, with a certificate of the `authority` for 127.0.0.1."""
+    kind = KINDS["distribution"]
+    if kind.program() is None:
+        pytest.skip(kind.missing)
+    folder, certificate = tmp_path_factory.mktemp("tls-registry"), authority.issue("registry")
+    with registries.serve(kind, folder, certificate=certificate) as registry:
         yield registry
 
 

@@ -7,11 +7,14 @@ import http.client
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.certificates import Certificate
 
 START_SECONDS = 30.0
 
@@ -54,13 +57,27 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True)
+class Setup:
+    """How a registry is to run: with users or without, over TLS or not.
+
+    `clients` is the authority whose certificates clients must show, `config` more lines of
+    distribution's configuration (an `auth` of one's own, say).
+    """
+
+    private: bool = False
+    certificate: Certificate | None = None
+    clients: Path | None = None
+    config: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """How to start one registry program, and where its log tells the port that it got."""
 
     name: str
     tool: str
     folder: str
-    arguments: Callable[[Path, Path, bool], list[str]]
+    arguments: Callable[[Path, Path, Setup], list[str]]
     port: re.Pattern[str]
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -98,23 +115,47 @@ auth:
 """
 
 
-def _serve_distribution(program: Path, folder: Path, private: bool) -> list[str]:
+TLS_CONFIG = """\
+  tls: {{certificate: {cert}, key: {key}{clients}}}
+"""
+
+
+def _serve_distribution(program: Path, folder: Path, setup: Setup) -> list[str]:
     text = DISTRIBUTION_CONFIG.format(data=folder / "data")
-    if private:
+    if setup.certificate is not None:
+        given = setup.certificate
+        clients = f", clientcas: [{setup.clients}]" if setup.clients else ""
+        text += TLS_CONFIG.format(cert=given.cert, key=given.key, clients=clients)
+    if setup.private:
         htpasswd = folder / "htpasswd"
         htpasswd.write_text(HTPASSWD)
         text += HTPASSWD_CONFIG.format(htpasswd=htpasswd)
     config = folder / "config.yml"
-    config.write_text(text)
+    config.write_text(text + setup.config)
     return [str(program), "serve", str(config)]
 
 
-def _serve_ggcr(program: Path, folder: Path, private: bool) -> list[str]:
-    if private:
-        raise ValueError("the go-containerregistry registry knows no users")
+def _serve_ggcr(program: Path, folder: Path, setup: Setup) -> list[str]:
+    if setup != Setup():
+        raise ValueError("the go-containerregistry registry knows no users and no TLS")
     data = folder / "data"
     data.mkdir()
     return [str(program), "registry", "serve", "--address", "127.0.0.1:0", "--disk", str(data)]
+
+
+def _serve_olareg(program: Path, folder: Path, setup: Setup) -> list[str]:
+    """Olareg does not tell which port the system chose, so that one is chosen for it."""
+    if setup != Setup():
+        raise ValueError("olareg is run without users and without TLS here")
+    data = folder / "data"
+    data.mkdir()
+    arguments = ["serve", "--addr", "127.0.0.1", "--port", str(_free_port()), "--dir", str(data)]
+    return [str(program), *arguments, "--api-delete", "--api-blob-delete", "-v", "info"]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        return int(found.getsockname()[1])
 
 
 _LISTENING = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
@@ -132,13 +173,25 @@ KINDS = {
             {"OTEL_TRACES_EXPORTER": "none"},
         ),
         Kind("ggcr", "crane", "", _serve_ggcr, re.compile(r"serving on port (\d+)")),
+        Kind("olareg", "olareg", "", _serve_olareg, re.compile(r"addr=127\.0\.0\.1:(\d+)")),
     )
 }
 
 
 @contextlib.contextmanager
-def serve(kind: Kind, folder: Path, *, private: bool = False) -> Iterator[Registry]:
-    """Run a registry that keeps its content in `folder`; it has ended when the block has."""
+def serve(
+    kind: Kind,
+    folder: Path,
+    *,
+    private: bool = False,
+    certificate: Certificate | None = None,
+    clients: Path | None = None,
+    config: str = "",
+) -> Iterator[Registry]:
+    """Run a registry that keeps its content in `folder`; it has ended when the block has.
+
+    The keywords are those of `Setup`.
+    """
     program = kind.program()
     if program is None:
         raise FileNotFoundError(kind.missing)
@@ -146,7 +199,7 @@ def serve(kind: Kind, folder: Path, *, private: bool = False) -> Iterator[Regist
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            kind.arguments(program, folder, private),
+            kind.arguments(program, folder, Setup(private, certificate, clients, config)),
             env={"PATH": os.defpath, "HOME": str(folder), **kind.environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -177,11 +230,12 @@ def _wait_for_port(process: subprocess.Popen[bytes], log: Path, pattern: re.Patt
 
 
 def answers(host: str) -> bool:
-    """Whether something at `host` speaks the registry API."""
+    """Whether something at `host` speaks the registry API, or TLS."""
     connection = http.client.HTTPConnection(host, timeout=5)
     try:
         connection.request("GET", "/v2/")
-        return connection.getresponse().status in (200, 401)
+        answer = connection.getresponse()
+        return answer.status in (200, 401) or b"to an HTTPS server" in answer.read(1024)
     except OSError:
         return False
     finally:
