@@ -9,11 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agentoci._internal.clock import Clock, SystemClock
+from agentoci._internal.once import Once
 from agentoci.api.access import Access
 from agentoci.config.settings import Settings, read_settings
 from agentoci.store.layout import LayoutStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from agentoci.api.builds import Builds
     from agentoci.api.collection import Collection
     from agentoci.api.images import Images
@@ -24,10 +27,14 @@ if TYPE_CHECKING:
     from agentoci.instances.directory import Instances
     from agentoci.registry.client import RegistryClient
     from agentoci.registry.dockerconfig import DockerConfig
+    from agentoci.registry.keychain import Keychain
 
 
 class Engine:
-    """The verbs of agentoci over one home. Close it, or use it as a context manager."""
+    """The verbs of agentoci over one home. Close it, or use it as a context manager.
+
+    `warn` gets, once each, what the user should hear of though the verb goes on.
+    """
 
     def __init__(
         self,
@@ -35,11 +42,13 @@ class Engine:
         *,
         clock: Clock | None = None,
         progress: Progress | None = None,
+        warn: Callable[[str], None] | None = None,
     ) -> None:
         self.settings = settings or read_settings()
         self.clock = clock or SystemClock()
         self.progress = progress
         self.access = Access()
+        self.warn = Once(warn or _log)
         self._opened_client: RegistryClient | None = None
 
     def __enter__(self) -> Engine:
@@ -68,11 +77,22 @@ class Engine:
 
     @cached_property
     def docker_config(self) -> DockerConfig:
-        """Where credentials are kept."""
+        """Where logins are kept."""
         from agentoci.registry.dockerconfig import DockerConfig
 
-        path = self.access.authfile or self.settings.docker_config
-        return DockerConfig(path, environment=self.settings.environment)
+        path = self.access.authfile or self.settings.login_file
+        return DockerConfig(path, environment=self.settings.environment, warn=self.warn)
+
+    @cached_property
+    def keychain(self) -> Keychain:
+        """All places where credentials may be; see Keychain for their order."""
+        from agentoci.registry.keychain import CredentialPlaces, open_keychain
+
+        settings = self.settings
+        places = CredentialPlaces(
+            self.access.authfile, settings.own_logins, settings.auth_files, settings.ci_logins
+        )
+        return open_keychain(places, environment=settings.environment, warn=self.warn)
 
     @property
     def client(self) -> RegistryClient:
@@ -80,6 +100,11 @@ class Engine:
         if self._opened_client is None:
             self._opened_client = self._open_client()
         return self._opened_client
+
+    @property
+    def has_client(self) -> bool:
+        """Whether a registry was spoken to, or is about to be."""
+        return self._opened_client is not None
 
     def _open_client(self) -> RegistryClient:
         from pathlib import Path
@@ -92,15 +117,18 @@ class Engine:
         file, access = self.settings.file, self.access
         return RegistryClient(
             ClientOptions(
-                credentials=self.docker_config,
+                credentials=self.keychain,
                 given=access.credential(),
                 plain_http=access.plain_http,
                 insecure_hosts=frozenset(file.insecure_registries),
                 ca_file=access.ca_file or (Path(file.ca_file) if file.ca_file else None),
+                realm_hosts=frozenset(file.realm_hosts),
+                warn=self.warn,
                 proxies=Proxies(*self.settings.proxies),
                 clock=self.clock,
                 user_agent=f"agentoci/{__version__}",
                 memory=FileMemory(self.settings.cache / "hosts", self.clock),
+                lock_folder=self.settings.cache / "locks",
             )
         )
 
@@ -154,3 +182,9 @@ class Engine:
         from agentoci.api.runs import Runs
 
         return Runs(self)
+
+
+def _log(text: str) -> None:
+    import logging
+
+    logging.getLogger(__name__).warning("%s", text)

@@ -7,7 +7,7 @@ The memory may be wrong or lost: a mount that fails is an upload.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -59,15 +59,19 @@ class Places:
 
 
 class MountingTarget:
-    """A repository that mounts blobs from where they are known to be."""
+    """A repository that mounts blobs from where they are known to be: digest → repository."""
 
     def __init__(
-        self, inner: Repository, reference: Reference, client: RegistryClient, places: Places
+        self,
+        inner: Repository,
+        reference: Reference,
+        client: RegistryClient,
+        known: Mapping[str, str],
     ) -> None:
         self._inner = inner
         self._reference = reference
         self._client = client
-        self._known = places.of(str(reference.registry))
+        self._known = known
 
     def mount(self, desc: Descriptor, source: object) -> bool:
         """Mount the blob from the repository that is known to hold it; False: push it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from agentoci.api.locations import (
@@ -14,20 +13,22 @@ from agentoci.api.locations import (
     local_name,
     parse_location,
 )
-from agentoci.api.places import MountingTarget, Places
-from agentoci.content.copy import Copied, CopyOptions, copy
-from agentoci.content.graph import walk
-from agentoci.content.protocols import (
-    ContentNotFound,
-    NoProgress,
-    Progress,
-    ReadableTarget,
-    Target,
+from agentoci.api.pushing import (
+    PushOptions,
+    Transferred,
+    push_to_layout,
+    push_to_registry,
+    remember,
 )
+from agentoci.content.copy import CopyOptions, copy
+from agentoci.content.graph import fetch_manifest, walk
+from agentoci.content.protocols import ContentNotFound, NoProgress, Progress, ReadableTarget
 from agentoci.errors import Conflict, Invalid
-from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.descriptor import Descriptor, Platform
 from agentoci.spec.digest import Digest
+from agentoci.spec.kinds import describe
 from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.store.images import manifest_for
 from agentoci.store.index import Entry
 from agentoci.store.layout import LayoutStore
 
@@ -43,17 +44,6 @@ class TagTaken(Conflict):
     """Loading would move a tag that means something else here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transferred:
-    """What a push or pull did: where to, the digest, and what had to move."""
-
-    target: str
-    digest: Digest
-    blobs: int
-    moved_blobs: int
-    moved_bytes: int
-
-
 class Transfers:
     """Verbs that move images between the local store, registries, layouts and archives."""
 
@@ -61,44 +51,53 @@ class Transfers:
         self._engine = engine
 
     def push(
-        self, text: str, destination: str | None = None, *, as_image: bool = False
+        self, text: str, destination: str | None = None, *, options: PushOptions | None = None
     ) -> Transferred:
         """Push an image to a registry or a layout (`oci:DIR`).
 
         Without a destination it goes where its name says; a short name to the default registry.
-        `as_image` pushes the image profile. Raises ImageNotFound, NoRegistry, registry errors.
+        Raises ImageNotFound, NoRegistry, NameTaken, TagImmutable, registry errors.
         """
+        options = options or PushOptions()
         entry = self._engine.images.find(text)
         where = self._destination(text, destination)
-        root = self._profiled(entry.desc, as_image=as_image)
+        root = self._profiled(entry.desc, as_image=options.as_image)
         if isinstance(where, LayoutLocation):
-            name = where.name or text
-            store = LayoutStore.create(where.folder, clock=self._engine.clock)
-            with store.using():
-                return self._copied(self._engine.store, root, store, name, f"{where}")
-        repository = self._engine.client.repository(where, push=True)
-        places = Places(self._engine.settings.cache / "places")
-        target = MountingTarget(repository, where, self._engine.client, places)
-        name = where.tag or where.selector
-        done = self._copied(self._engine.store, root, target, name, str(where))
-        self._remember(where, root)
-        return done
+            return push_to_layout(self._engine, root, where, text, options)
+        return push_to_registry(self._engine, root, where, options)
 
-    def pull(self, text: str, name: str | None = None) -> Transferred:
+    def pull(
+        self, text: str, name: str | None = None, *, platform: Platform | None = None
+    ) -> Transferred:
         """Pull an image into the local store, under its own name or another one.
 
-        Raises NoRegistry for a short name without a default registry, ContentNotFound, and what
-        the registry says.
+        Of an index `platform` takes one manifest instead of all. What is no agent is pulled all
+        the same; `kind` of the result says what it is. Raises NoRegistry for a short name without a
+        default registry, ContentNotFound, NoSuchPlatform, StoreFull, and what the registry says.
         """
         location = parse_location(text)
         source, selector, own_name = self._source(location)
         local = given_name(Reference.parse(name)) if name else own_name()
         store = self._engine.writable_store
+        before = self._requests()
         with store.using():
-            done = self._copied(source, selector, store, local, local)
+            root = source.resolve(selector)
+            if platform is not None:
+                root = manifest_for(source, root, platform, what=text)
+            options = CopyOptions(progress=self._progress())
+            done = copy(source, root, store, local, options=options)
         if isinstance(location, Reference):
-            self._remember(self.at_registry(location), store.resolve(local))
-        return done
+            remember(self._engine, self.at_registry(location), done.root)
+        return Transferred(
+            local,
+            done.root.digest,
+            (local,),
+            done.blobs,
+            done.moved_blobs,
+            done.moved_bytes,
+            self._requests() - before,
+            describe(fetch_manifest(store, done.root)),
+        )
 
     def ensure(self, text: str) -> Descriptor:
         """The image's descriptor, pulled first when it is not here.
@@ -153,12 +152,6 @@ class Transfers:
             for entry in entries:
                 store.tag(entry.desc.bare(), entry.name or str(entry.digest))
         return entries
-
-    def _remember(self, where: Reference, root: Descriptor) -> None:
-        """The blobs of this image are in that repository; a later push can mount them."""
-        places = Places(self._engine.settings.cache / "places")
-        blobs = walk(self._engine.store, root).blobs
-        places.remember(str(where.registry), where.repository, blobs)
 
     def _refuse_moves(self, entries: list[Entry]) -> None:
         here = {entry.name: entry.digest for entry in self._engine.store.index.read()}
@@ -245,17 +238,9 @@ class Transfers:
         with store.using():
             return store_as_image(store, read_image(store, desc.bare(), what=str(desc.digest)))
 
-    def _copied(
-        self,
-        source: ReadableTarget,
-        what: str | Descriptor,
-        target: Target,
-        name: str,
-        shown: str,
-    ) -> Transferred:
-        options = CopyOptions(progress=self._progress())
-        done: Copied = copy(source, what, target, name, options=options)
-        return Transferred(shown, done.root.digest, done.blobs, done.moved_blobs, done.moved_bytes)
+    def _requests(self) -> int:
+        """How many requests went to registries so far; none opens the client."""
+        return self._engine.client.requests if self._engine.has_client else 0
 
     def _progress(self) -> Progress:
         return self._engine.progress or NoProgress()

@@ -10,7 +10,7 @@ import click
 
 from agentoci.cli import output
 from agentoci.cli.params import PAIR, REFERENCE, quiet_option
-from agentoci.spec.reference import Reference
+from agentoci.spec.reference import DEFAULT_TAG, Reference
 
 if TYPE_CHECKING:
     from agentoci.api.builds import Built, LayerPlan, Step
@@ -116,10 +116,16 @@ def _check_destinations(engine: Engine, tags: Sequence[Reference]) -> None:
 
 
 def _push(engine: Engine, tags: Sequence[Reference], *, quiet: bool) -> None:
+    """Push to every repository that is named, with all its tags at once."""
+    from agentoci.api.pushing import PushOptions
     from agentoci.cli.registry import pushed
 
+    by_name: dict[str, list[Reference]] = {}
     for tag in tags:
-        pushed(engine, str(tag), None, as_image=False, quiet=quiet)
+        by_name.setdefault(tag.name, []).append(tag)
+    for first, *rest in by_name.values():
+        options = PushOptions(tags=tuple(tag.tag or DEFAULT_TAG for tag in rest))
+        pushed(engine, str(first), None, options=options, quiet=quiet)
 
 
 class _Report:

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from agentoci.spec.descriptor import InvalidPlatform, Platform
 from agentoci.spec.reference import InvalidReference, Reference
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -47,6 +48,24 @@ class PairParam(click.ParamType):  # type: ignore[type-arg]
         return key, rest
 
 
+class PlatformParam(click.ParamType):  # type: ignore[type-arg]
+    """`OS/ARCHITECTURE[/VARIANT]`."""
+
+    name = "platform"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Platform:
+        """Parse it; a bad one is a usage error."""
+        if isinstance(value, Platform):
+            return value
+        try:
+            return Platform.parse(value)
+        except InvalidPlatform as exc:
+            self.fail(f"{exc.message} ({exc.hint})", param, ctx)
+
+
+PLATFORM: Final = PlatformParam()
 REFERENCE: Final = ReferenceParam()
 PAIR: Final = PairParam()
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from agentoci.cli import output
-from agentoci.cli.params import quiet_option
+from agentoci.cli.access import access_options, login_options, read_secret
+from agentoci.cli.params import PLATFORM, format_option, quiet_option
 from agentoci.errors import Invalid
+from agentoci.spec.kinds import AGENT
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
-    from agentoci.api.transfers import Transferred
+    from agentoci.api.pushing import PushOptions, Transferred
+    from agentoci.spec.descriptor import Platform
 
 
 @click.command("login")
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
 @click.option("-u", "--username", help="User name; asked for on a terminal.")
 @click.option("-p", "--password", hidden=True, help="Use --password-stdin.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin.")
+@click.option(
+    "--identity-token-stdin", is_flag=True, help="Read an identity token from stdin instead."
+)
+@format_option
+@login_options
 @click.pass_obj
 def login_command(
     engine: Engine,
@@ -29,57 +38,81 @@ def login_command(
     password: str | None,
     *,
     password_stdin: bool,
+    identity_token_stdin: bool,
+    form: str,
 ) -> None:
-    """Log in to a registry.
+    """Log in to a registry, or to a name space of it (HOST/TEAM).
 
-    The credentials are checked first, then kept where docker keeps them: in the credential helper
-    that its config names, else in the config file.
+    The credentials are checked first, then kept in the file that is asked first: --authfile,
+    REGISTRY_AUTH_FILE, or where docker keeps them: in the credential helper that its config names,
+    else in the config file.
 
     \b
     Examples:
       agent login registry.example.com
       echo "$TOKEN" | agent login registry.example.com -u ci --password-stdin
+      agent login registry.example.com/team --authfile team.json
     """
     if password is not None:
         output.warning("a password on the command line is seen by others; use --password-stdin")
-    terminal = sys.stdin.isatty()
-    if username is None:
-        if password_stdin or not terminal:
-            raise Invalid("the user name is missing", hint="give it by -u NAME")
-        username = click.prompt("Username", err=True)
-    if password is None:
-        password = _read_password(terminal=terminal, from_stdin=password_stdin)
-    kept = engine.logins.login(registry, username, password)
-    output.talk(f"logged in to {registry} as {username}; kept in {kept}")
-
-
-def _read_password(*, terminal: bool, from_stdin: bool) -> str:
-    if from_stdin or not terminal:
-        password = sys.stdin.readline().rstrip("\r\n")
+    if identity_token_stdin:
+        if password_stdin or password is not None:
+            raise click.UsageError("an identity token takes the place of a password: give one")
+        token = read_secret("identity token", from_stdin=True)
+        done = engine.logins.login(registry, username or "", identity_token=token)
     else:
-        password = str(click.prompt("Password", hide_input=True, err=True))
-    if not password:
-        raise Invalid("the password is empty")
-    return password
+        username = username or _ask_username(password_stdin=password_stdin)
+        if password is None:
+            from_stdin = password_stdin or not sys.stdin.isatty()
+            password = read_secret("password", from_stdin=from_stdin)
+        done = engine.logins.login(registry, username, password)
+    if form == "json":
+        output.document(asdict(done))
+    else:
+        who = f" as {done.username}" if done.username else ""
+        output.talk(f"logged in to {registry}{who}; kept in {done.kept_in}")
+
+
+def _ask_username(*, password_stdin: bool) -> str:
+    if password_stdin or not sys.stdin.isatty():
+        raise Invalid("the user name is missing", hint="give it by -u NAME")
+    return str(click.prompt("Username", err=True))
 
 
 @click.command("logout")
 @click.argument("registry")
+@format_option
+@login_options
 @click.pass_obj
-def logout_command(engine: Engine, registry: str) -> None:
-    """Forget the credentials of a registry.
+def logout_command(engine: Engine, registry: str, *, form: str) -> None:
+    """Forget the credentials of a registry, or of a name space of it.
 
     \b
-    Example:
+    Examples:
       agent logout registry.example.com
+      agent logout registry.example.com/team --authfile team.json
     """
-    known = engine.logins.logout(registry)
-    output.talk(f"logged out of {registry}" if known else f"was not logged in to {registry}")
+    done = engine.logins.logout(registry)
+    if done.left_in:
+        output.warning(f"{registry}: there is another login in {done.left_in}")
+    if form == "json":
+        output.document(asdict(done))
+    else:
+        known = f"logged out of {registry}" if done.known else f"was not logged in to {registry}"
+        output.talk(known)
 
 
 @click.command("push")
 @click.argument("reference")
 @click.argument("destination", required=False)
+@click.option("-t", "--tag", "tags", multiple=True, help="Give it this tag, too. Repeatable.")
+@click.option(
+    "--if-exists",
+    type=click.Choice(["replace", "skip", "fail"]),
+    default="replace",
+    show_default=True,
+    help="What to do when a tag means other content there.",
+)
 @click.option(
     "--profile",
     type=click.Choice(["agent", "image"]),
@@ -87,23 +120,40 @@ def logout_command(engine: Engine, registry: str) -> None:
     show_default=True,
     help="Media types: our own, or those of container images.",
 )
+@access_options()
 @quiet_option
+@format_option
 @click.pass_obj
 def push_command(
-    engine: Engine, reference: str, destination: str | None, profile: str, *, quiet: bool
+    engine: Engine,
+    reference: str,
+    destination: str | None,
+    *,
+    tags: tuple[str, ...],
+    if_exists: str,
+    profile: str,
+    form: str,
+    quiet: bool,
 ) -> None:
     """Push an image to a registry or a layout.
 
     Goes where its name says, or to DESTINATION: a reference, or oci:DIR for an OCI image layout,
-    which needs no server. Prints the digest.
+    which needs no server. Tags appear last, when everything they mean is there. Prints the digest;
+    with --if-exists skip, and every tag taken, the digest that is there.
 
     \b
     Examples:
       agent push registry.example.com/team/coordinator:1.0
       agent push coordinator:1.0 localhost:5000/coordinator:1.0
+      agent push coordinator:1.4.2 registry.example.com/team/coordinator:1.4.2 -t 1.4 -t 1 -t latest
+      agent push --if-exists fail registry.example.com/team/coordinator:1.4.2
       agent push coordinator:1.0 oci:/media/usb/agents
     """
-    pushed(engine, reference, destination, as_image=profile == "image", quiet=quiet, show=True)
+    from agentoci.api.pushing import PushOptions
+    from agentoci.content.standing import IfExists
+
+    options = PushOptions(profile == "image", tags, IfExists(if_exists))
+    pushed(engine, reference, destination, options=options, quiet=quiet, form=form)
 
 
 def pushed(
@@ -111,48 +161,86 @@ def pushed(
     reference: str,
     destination: str | None,
     *,
-    as_image: bool,
+    options: PushOptions,
     quiet: bool,
-    show: bool = False,
+    form: str | None = None,
 ) -> None:
-    """Push with progress, and say what moved."""
+    """Push with progress, and say what moved; the result is printed in a form, if one is given."""
     from agentoci.cli.progress import showing
 
     with showing(engine, quiet=quiet) as timer:
-        done = engine.transfers.push(reference, destination, as_image=as_image)
-    _finish("pushed", done, timer(), quiet=quiet, show=show)
+        done = engine.transfers.push(reference, destination, options=options)
+    _finish("pushed", done, timer(), quiet=quiet, form=form)
 
 
 @click.command("pull")
 @click.argument("reference")
 @click.argument("name", required=False)
+@click.option("--platform", type=PLATFORM, help="Of an index, pull what is for OS/ARCHITECTURE.")
+@access_options()
 @quiet_option
+@format_option
 @click.pass_obj
-def pull_command(engine: Engine, reference: str, name: str | None, *, quiet: bool) -> None:
+def pull_command(
+    engine: Engine,
+    reference: str,
+    name: str | None,
+    *,
+    platform: Platform | None,
+    form: str,
+    quiet: bool,
+) -> None:
     """Pull an image into the local store.
 
     From its registry, or from an OCI image layout (oci:DIR:NAME). With NAME it is kept under that
-    name. Prints the digest.
+    name. An index comes with all that it lists unless --platform picks one. Other artifacts are
+    pulled as well, and called what they are. Prints the digest.
 
     \b
     Examples:
       agent pull registry.example.com/team/coordinator:1.0
       agent pull oci:/media/usb/agents:coordinator:1.0
+      agent pull --platform linux/arm64 registry.example.com/team/tool:2.1
     """
     from agentoci.cli.progress import showing
 
     with showing(engine, quiet=quiet) as timer:
-        done = engine.transfers.pull(reference, name)
-    _finish("pulled", done, timer(), quiet=quiet, show=True)
+        done = engine.transfers.pull(reference, name, platform=platform)
+    _finish("pulled", done, timer(), quiet=quiet, form=form)
+    if not quiet and done.kind != AGENT:
+        output.talk(f"note: {done.target} is {done.kind}; `agent run` does not run it")
 
 
-def _finish(verb: str, done: Transferred, seconds: float, *, quiet: bool, show: bool) -> None:
+def _finish(verb: str, done: Transferred, seconds: float, *, quiet: bool, form: str | None) -> None:
     if not quiet:
-        if done.moved_blobs:
-            rate = output.size(int(done.moved_bytes / max(seconds, 1e-3)))
-            moved = f"{done.moved_blobs} of {done.blobs} blobs, {output.size(done.moved_bytes)}"
-            output.talk(f"{verb} {done.target}: {moved} in {seconds:.1f} s ({rate}/s)")
-        else:
-            output.talk(f"{verb} {done.target}: everything was there already")
-    if show:
+        for name, digest in done.kept:
+            output.talk(f"left alone: {name} is there already as {digest}")
+        if not done.skipped:
+            output.talk(f"{verb} {done.target}: {_moved(done, seconds)}")
+    if form == "json":
+        output.document(_document(done))
+    elif form is not None:
         output.result(done.digest)
+
+
+def _moved(done: Transferred, seconds: float) -> str:
+    asked = f", {done.requests} requests" if done.requests else ""
+    if not done.moved_blobs:
+        return f"everything was there already{asked}"
+    rate = output.size(int(done.moved_bytes / max(seconds, 1e-3)))
+    moved = f"{done.moved_blobs} of {done.blobs} blobs, {output.size(done.moved_bytes)}"
+    return f"{moved} in {seconds:.1f} s ({rate}/s){asked}"
+
+
+def _document(done: Transferred) -> dict[str, object]:
+    return {
+        "reference": done.target,
+        "digest": str(done.digest),
+        "tags": list(done.names),
+        "kept": {name: str(digest) for name, digest in done.kept},
+        "kind": done.kind or None,
+        "blobs": done.blobs,
+        "movedBlobs": done.moved_blobs,
+        "movedBytes": done.moved_bytes,
+        "requests": done.requests,
+    }

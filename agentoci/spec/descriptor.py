@@ -43,6 +43,15 @@ class Platform:
             )
         return cls(*parts)
 
+    @classmethod
+    def of(cls, document: Mapping[str, Json]) -> Platform | None:
+        """What a config or an index entry says; None when it says nothing."""
+        parts = [document.get(key) for key in ("os", "architecture", "variant")]
+        os, architecture, variant = (part if isinstance(part, str) else None for part in parts)
+        if not (os or architecture):
+            return None
+        return cls(os or "unknown", architecture or "unknown", variant or None)
+
     def satisfies(self, wanted: Platform) -> bool:
         """Whether it is the platform that is wanted; without a variant there, any will do."""
         same = (self.os, self.architecture) == (wanted.os, wanted.architecture)
@@ -156,6 +165,4 @@ def parse_annotations(document: Json, *, what: str) -> dict[str, str]:
 def _parse_platform(document: Json) -> Platform | None:
     if not isinstance(document, dict):
         return None
-    parts = [document.get(key) for key in ("os", "architecture", "variant")]
-    os, architecture, variant = (part if isinstance(part, str) else None for part in parts)
-    return Platform(os or "unknown", architecture or "unknown", variant)
+    return Platform.of(document) or Platform("unknown", "unknown")

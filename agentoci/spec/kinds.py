@@ -45,7 +45,7 @@ _KNOWN: Final = (
     ("application/vnd.docker.plugin.", "a Docker plugin"),
     ("application/vnd.wasm.", "a WebAssembly module"),
     (mediatypes.OCI_IMAGE_CONFIG, IMAGE),
-    ("application/vnd.docker.container.image.v1+json", IMAGE),
+    (mediatypes.DOCKER_IMAGE_CONFIG, IMAGE),
     ("application/vnd.unknown.config.v1+json", "files, pushed by ORAS"),
 )
 """Beginning of a media type → what it is; the first that fits counts."""

@@ -15,9 +15,10 @@ from agentoci.errors import Integrity, Invalid, NotFound
 from agentoci.layers.inventory import FILES_JSON, Inventory
 from agentoci.layers.unpack import PackedLayer, read_file
 from agentoci.spec import annotations as keys
+from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor, Platform
 from agentoci.spec.imageconfig import ImageConfig
-from agentoci.spec.jsonio import Json
+from agentoci.spec.jsonio import Json, loads_object
 from agentoci.spec.kinds import describe
 from agentoci.spec.manifest import Index, Manifest
 from agentoci.spec.mediatypes import LayerKind, LayerType
@@ -148,6 +149,31 @@ def select_entry(index: Index, platform: Platform | None, *, what: str) -> Descr
     raise NoSuchPlatform(
         f"{what}: nothing for {platform} in it", hint=f"it is made for {there or 'no platform'}"
     )
+
+
+def manifest_for(source: Fetcher, root: Descriptor, platform: Platform, *, what: str) -> Descriptor:
+    """The manifest of an index for the platform; a manifest itself when it is for it, or for any.
+
+    Raises NoSuchPlatform.
+    """
+    found = fetch_manifest(source, root)
+    for _ in range(limits.MAX_INDEX_DEPTH):
+        if isinstance(found, Manifest):
+            _check_platform(source, found, platform, what=what)
+            return root
+        root = select_entry(found, platform, what=what).bare()
+        found = fetch_manifest(source, root)
+    raise NotAnAgent(f"{what}: indexes nest too deep")
+
+
+def _check_platform(source: Fetcher, manifest: Manifest, wanted: Platform, *, what: str) -> None:
+    """Raise NoSuchPlatform for an image whose config says that it is made for another one."""
+    if manifest.config.media_type not in mediatypes.IMAGE_CONFIGS:
+        return
+    raw = fetch_bytes(source, manifest.config, limit=limits.MAX_CONFIG_BYTES)
+    made_for = Platform.of(loads_object(raw, what=f"{what}: config", limit=len(raw)))
+    if made_for is not None and "unknown" not in str(made_for) and not made_for.satisfies(wanted):
+        raise NoSuchPlatform(f"{what}: not made for {wanted}", hint=f"it is made for {made_for}")
 
 
 def this_platform() -> Platform:

@@ -1,0 +1,133 @@
+"""Push: which content goes where, under which names, and where its blobs may be near already."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from agentoci.api.locations import LayoutLocation
+from agentoci.api.places import MountingTarget, Places
+from agentoci.content.copy import CopyOptions, copy
+from agentoci.content.graph import fetch_manifest, walk
+from agentoci.content.protocols import NoProgress, Target
+from agentoci.content.standing import IfExists, weigh
+from agentoci.errors import AgentociError
+from agentoci.spec import annotations as keys
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.reference import Reference
+from agentoci.store.layout import LayoutStore
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class PushOptions:
+    """How to push: `tags` are given besides the one of the destination's name.
+
+    `as_image` pushes the image profile; `if_exists` says what to do with a tag that means other
+    content there.
+    """
+
+    as_image: bool = False
+    tags: tuple[str, ...] = ()
+    if_exists: IfExists = IfExists.REPLACE
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """What a push or pull did.
+
+    `target` is where to, `digest` what is there now under `names`; `kept` are names that were left
+    alone, with what they mean. `blobs` were looked at, `moved_blobs` of them with `moved_bytes`
+    moved, by `requests` to registries. `kind` is what the artifact is, in words.
+    """
+
+    target: str
+    digest: Digest
+    names: tuple[str, ...]
+    blobs: int
+    moved_blobs: int
+    moved_bytes: int
+    requests: int = 0
+    kind: str = ""
+    kept: tuple[tuple[str, Digest], ...] = ()
+
+    @property
+    def skipped(self) -> bool:
+        """Whether nothing was done, since every name was there already."""
+        return not self.names
+
+
+def push_to_layout(
+    engine: Engine, root: Descriptor, where: LayoutLocation, text: str, options: PushOptions
+) -> Transferred:
+    """Push into a layout, where names are whole references; `text` is the name of last resort."""
+    store = LayoutStore.create(where.folder, clock=engine.clock)
+    name = where.name or text
+    with store.using():
+        tags = tuple(_other_tag(name, tag) for tag in options.tags)
+        return _pushed(engine, root, store, (name, *tags), str(where), options)
+
+
+def push_to_registry(
+    engine: Engine, root: Descriptor, where: Reference, options: PushOptions
+) -> Transferred:
+    """Push into a repository; raises NameTaken, TagImmutable, and what the registry says."""
+    repository = engine.client.repository(where, push=True)
+    places = Places(engine.settings.cache / "places")
+    host = str(where.registry)
+    known = {**_of_base(engine, root, host), **places.of(host)}
+    target = MountingTarget(repository, where, engine.client, known)
+    names = (where.tag or where.selector, *options.tags)
+    before = engine.client.requests
+    done = _pushed(engine, root, target, tuple(dict.fromkeys(names)), str(where), options)
+    remember(engine, where, root)
+    return replace(done, requests=engine.client.requests - before)
+
+
+def remember(engine: Engine, where: Reference, root: Descriptor) -> None:
+    """The blobs of this image are in that repository; a later push can mount them."""
+    places = Places(engine.settings.cache / "places")
+    blobs = walk(engine.store, root).blobs
+    places.remember(str(where.registry), where.repository, blobs)
+
+
+def _pushed(
+    engine: Engine,
+    root: Descriptor,
+    target: Target,
+    names: tuple[str, ...],
+    shown: str,
+    options: PushOptions,
+) -> Transferred:
+    standing = weigh(target, root, names, options.if_exists, where=shown)
+    kept = tuple((name, desc.digest) for name, desc in standing.kept)
+    if not standing.given:
+        return Transferred(shown, kept[0][1], (), 0, 0, 0, kept=kept)
+    copying = CopyOptions(progress=engine.progress or NoProgress())
+    done = copy(engine.store, root, target, standing.given, options=copying)
+    moved = done.moved_blobs, done.moved_bytes
+    return Transferred(shown, root.digest, standing.given, done.blobs, *moved, kept=kept)
+
+
+def _other_tag(name: str, tag: str) -> str:
+    """The name with another tag; a layout's name may be a bare tag, or an id."""
+    reference = Reference.parse(name)
+    return f"{reference.name}:{tag}" if reference.tag else name
+
+
+def _of_base(engine: Engine, root: Descriptor, registry: str) -> Mapping[str, str]:
+    """Blobs that came with FROM → the base's repository, when that is at the same registry."""
+    with contextlib.suppress(AgentociError):
+        noted = fetch_manifest(engine.store, root).annotations
+        base = Reference.parse(noted.get(keys.BASE_NAME, ""))
+        if base.registry != registry:
+            return {}
+        held = engine.store.resolve(str(Digest.parse(noted.get(keys.BASE_DIGEST))))
+        blobs = walk(engine.store, held).blobs
+        return {str(blob.digest): base.repository for blob in blobs}
+    return {}

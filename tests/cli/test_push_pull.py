@@ -1,0 +1,197 @@
+"""What push and pull take besides names: several tags, taken tags, platforms, other artifacts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentoci.content.protocols import Target
+from agentoci.registry.client import RegistryClient
+from agentoci.spec import mediatypes
+from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor, Platform
+from agentoci.spec.manifest import Index, Manifest
+from agentoci.spec.reference import Reference
+from tests.cli.conftest import Agent, MoveHome
+from tests.content.graphs import put, put_image, put_manifest
+from tests.registry.fake import FakeRegistry
+from tests.registry.faults import refuses
+
+pytestmark = pytest.mark.usefixtures("stocked")
+
+
+@pytest.fixture
+def remote(fake: FakeRegistry) -> Iterator[Target]:
+    """A repository of the fake, to put things there that are no agents."""
+    with RegistryClient() as client:
+        yield client.repository(Reference(fake.host, "team/other", "latest"), push=True)
+
+
+def put_skill(target: Target, kind: str) -> Descriptor:
+    put(target, EMPTY_CONTENT, mediatypes.OCI_EMPTY)
+    layer = put(target, b"# A skill", "application/octet-stream")
+    return put_manifest(target, Manifest.build(config=EMPTY, layers=[layer], artifact_type=kind))
+
+
+def tags_of(fake: FakeRegistry, name: str) -> dict[str, str]:
+    """Tag → content, without digests."""
+    return {
+        tag: json.loads(content)["mediaType"] + str(len(content))
+        for (repository, tag), (_, content) in fake.manifests.items()
+        if repository == name and ":" not in tag
+    }
+
+
+def test_several_tags_in_one_push(agent: Agent, fake: FakeRegistry):
+    target = f"{fake.host}/team/talker"
+    done = agent("push", "talker:1.0", f"{target}:1.4.2", "-t", "1.4", "--tag", "latest")
+    assert set(tags_of(fake, "team/talker")) == {"1.4.2", "1.4", "latest"}
+    assert len(set(tags_of(fake, "team/talker").values())) == 1
+    assert done.lines == [agent("images", "-q", "talker").lines[0]]
+
+
+def test_push_says_what_it_did_as_json(agent: Agent, fake: FakeRegistry):
+    target = f"{fake.host}/team/talker:1.0"
+    first = agent("push", "talker:1.0", target, "-t", "stable", "--format", "json").json
+    assert first["digest"] == agent("images", "-q", "talker").lines[0]
+    assert first["tags"] == ["1.0", "stable"]
+    assert first["movedBlobs"] == first["blobs"] > 0
+    assert first["requests"] == len(fake.seen)
+    before = len(fake.seen)
+    again = agent("push", "talker:1.0", target, "--format", "json").json
+    assert (again["movedBlobs"], again["movedBytes"]) == (0, 0)
+    assert again["requests"] == len(fake.seen) - before <= 3, "a re-tag is three round trips"
+
+
+def test_pull_says_what_it_did_as_json(agent: Agent, fake: FakeRegistry, move_home: MoveHome):
+    target = f"{fake.host}/team/talker:1.0"
+    digest = agent("push", "talker:1.0", target).out.strip()
+    move_home("elsewhere")
+    before = len(fake.seen)
+    found = agent("pull", target, "--format", "json").json
+    assert (found["digest"], found["reference"]) == (digest, target)
+    assert found["kind"] == "an agent image"
+    assert found["requests"] == len(fake.seen) - before
+
+
+@pytest.mark.parametrize(("policy", "code"), [("fail", 7), ("skip", 0), ("replace", 0)])
+def test_taken_tag(agent: Agent, fake: FakeRegistry, policy: str, code: int):
+    target = f"{fake.host}/team/bot:1.0"
+    there = agent("push", "mute:1.0", target).out.strip()
+    done = agent("push", "talker:1.0", target, "--if-exists", policy, code=code)
+    now = agent("inspect", "--remote", target).json["digest"]
+    assert (now == there) == (policy != "replace")
+    match policy:
+        case "fail":
+            assert there in done.err
+            assert done.out == ""
+        case "skip":
+            assert done.out.strip() == there
+            assert "left alone: 1.0" in done.err
+        case _:
+            assert done.out.strip() == now
+
+
+def test_only_taken_tags_are_left_alone(agent: Agent, fake: FakeRegistry):
+    target = f"{fake.host}/team/bot:1.0"
+    there = agent("push", "mute:1.0", target).out.strip()
+    options = ("-t", "1.1", "--if-exists", "skip", "--format", "json")
+    done = agent("push", "talker:1.0", target, *options).json
+    assert done["kept"] == {"1.0": there}
+    assert done["tags"] == ["1.1"]
+    assert done["digest"] != there
+
+
+def test_same_content_under_a_taken_tag_is_no_conflict(agent: Agent, fake: FakeRegistry):
+    target = f"{fake.host}/team/bot:1.0"
+    first = agent("push", "talker:1.0", target)
+    again = agent("push", "talker:1.0", target, "--if-exists", "fail")
+    assert again.out == first.out
+
+
+def test_immutable_tag_is_told(agent: Agent, fake: FakeRegistry):
+    target = f"{fake.host}/team/bot:1.0"
+    there = agent("push", "mute:1.0", target).out.strip()
+    fake.on("PUT", "/manifests/1.0", refuses(400, "TAG_INVALID", "tag is immutable"))
+    done = agent("push", "talker:1.0", target, code=7)
+    assert there in done.err
+    fake.on("PUT", "/manifests/1.0", refuses(400, "TAG_INVALID", "tag is immutable"))
+    assert agent("push", "mute:1.0", target).out.strip() == there
+
+
+def test_tags_of_a_layout(agent: Agent, tmp_path: Path):
+    agent("push", "talker:1.0", f"oci:{tmp_path / 'layout'}", "-t", "stable")
+    index = json.loads((tmp_path / "layout" / "index.json").read_bytes())
+    names = {
+        entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]
+    }
+    assert names == {"talker:1.0", "talker:stable"}
+
+
+def test_platform_of_an_index(agent: Agent, fake: FakeRegistry, remote: Target):
+    entries: list[Any] = []
+    for name in ("linux/amd64", "linux/arm64"):
+        image = put_image(remote, name.encode())
+        entries.append(
+            Descriptor(image.media_type, image.digest, image.size, platform=Platform.parse(name))
+        )
+    index = put_manifest(remote, Index.build(entries))
+    remote.tag(index, "tool")
+    reference = f"{fake.host}/team/other:tool"
+    picked = agent("pull", "--platform", "linux/arm64", reference, "tool:arm")
+    assert picked.out.strip() == str(entries[1].digest)
+    assert "tool:arm is a container image; `agent run` does not run it" in picked.err
+    assert agent("pull", reference, "tool:all").out.strip() == str(index.digest)
+    missing = agent("pull", "--platform", "linux/s390x", reference, code=6)
+    assert "made for linux/amd64, linux/arm64" in missing.err
+    wrong = agent("pull", "--platform", "s390x", reference, code=2)
+    assert "linux/arm64" in wrong.err
+
+
+def test_platform_of_a_single_image_must_fit(agent: Agent, fake: FakeRegistry, remote: Target):
+    config = json.dumps({"os": "linux", "architecture": "arm64", "rootfs": {}}).encode()
+    remote.tag(put_image(remote, b"layer", config=config), "arm")
+    reference = f"{fake.host}/team/other:arm"
+    assert agent("pull", "--platform", "linux/arm64", reference).out
+    done = agent("pull", "--platform", "linux/amd64", reference, code=6)
+    assert "not made for linux/amd64" in done.err
+    assert "linux/arm64" in done.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("application/vnd.agentskills.skill.v1", "an Agent Skill"),
+        ("application/vnd.docker.agent.config.v1+json", "a Docker Agent definition"),
+        ("application/vnd.example.thing", "an artifact of type application/vnd.example.thing"),
+    ],
+)
+def test_other_artifacts_are_pulled_and_called_what_they_are(
+    agent: Agent, fake: FakeRegistry, remote: Target, kind: str, words: str
+):
+    remote.tag(put_skill(remote, kind), "1.0")
+    reference = f"{fake.host}/team/other:1.0"
+    assert f"is {words}; `agent run` does not run it" in agent("pull", reference).err
+    assert agent("inspect", reference).json["artifactType"] == kind
+    done = agent("run", reference, code=2)
+    assert f"is not an agent image, but {words}" in done.err
+
+
+def test_artifact_of_many_files_is_pulled(agent: Agent, fake: FakeRegistry, remote: Target):
+    layers = [str(number).encode() for number in range(300)]
+    remote.tag(put_image(remote, *layers), "many")
+    done = agent("pull", f"{fake.host}/team/other:many", "--format", "json").json
+    assert done["blobs"] == done["movedBlobs"] == 301
+
+
+def test_build_pushes_all_tags_of_a_repository_at_once(
+    agent: Agent, fake: FakeRegistry, talker: Path
+):
+    names = [f"{fake.host}/team/talker:{tag}" for tag in ("1.0", "1", "latest")]
+    tags = [part for name in names for part in ("-t", name)]
+    agent("build", "--push", *tags, "-t", f"{fake.host}/other/talker:1.0", talker)
+    assert set(tags_of(fake, "team/talker")) == {"1.0", "1", "latest"}
+    assert set(tags_of(fake, "other/talker")) == {"1.0"}
