@@ -1,13 +1,32 @@
-"""Log in to registries and out again; credentials live where docker keeps them."""
+"""Log in to registries and out again; credentials live where docker and podman keep them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentoci.registry.credentials import Credential
+from agentoci.registry.credentials import Credential, canonical_host
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """A login that the registry took: `registry` may have a name space, `kept_in` says where."""
+
+    registry: str
+    username: str
+    kept_in: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedOut:
+    """Whether there was a login to forget, and which other place still has one."""
+
+    registry: str
+    known: bool
+    left_in: str = ""
 
 
 class Logins:
@@ -16,14 +35,22 @@ class Logins:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def login(self, host: str, username: str, password: str) -> str:
-        """Check the credentials at the registry, then keep them; returns where they are kept.
+    def login(
+        self, registry: str, username: str, password: str = "", *, identity_token: str = ""
+    ) -> LoggedIn:
+        """Check the credentials at the registry, then keep them in the file that is asked first.
 
-        Raises AuthenticationFailed, RegistryUnreachable.
+        `registry` is HOST[:PORT], or HOST[:PORT]/NAMESPACE for the repositories below. Raises
+        AuthenticationFailed, RegistryUnreachable, InvalidReference.
         """
-        self._engine.client.check_login(host, username, password)
-        return self._engine.docker_config.store(host, Credential(username, password))
+        credential = Credential(username, password, identity_token or None)
+        self._engine.client.check_login(registry, credential)
+        key = canonical_host(registry)
+        return LoggedIn(key, username, self._engine.docker_config.store(key, credential))
 
-    def logout(self, host: str) -> bool:
-        """Forget the credentials; False when there were none."""
-        return self._engine.docker_config.erase(host)
+    def logout(self, registry: str) -> LoggedOut:
+        """Forget the credentials of HOST[:PORT][/NAMESPACE]."""
+        key = canonical_host(registry)
+        known = self._engine.docker_config.erase(key)
+        left = self._engine.keychain.lookup(*key.split("/", 1))
+        return LoggedOut(key, known, left.source if left else "")

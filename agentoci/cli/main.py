@@ -32,6 +32,7 @@ COMMANDS: Final = {
     "logout": ("registry", "Forget the credentials of a registry."),
     "push": ("registry", "Push an image to a registry or a layout."),
     "pull": ("registry", "Pull an image into the local store."),
+    "tags": ("remote", "List the tags of a repository."),
     "create": ("instances", "Create an instance without starting it."),
     "run": ("instances", "Create an instance of an image and run it."),
     "ps": ("instances", "List instances."),
@@ -117,8 +118,9 @@ def agent(ctx: click.Context) -> None:
 
 def _engine() -> Engine:
     from agentoci.api.engine import Engine
+    from agentoci.cli import output
 
-    return Engine()
+    return Engine(warn=output.warning)
 
 
 def main() -> NoReturn:

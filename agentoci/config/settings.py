@@ -6,9 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from agentoci.config.search import SearchSettings
 from agentoci.errors import Invalid
+
+if TYPE_CHECKING:
+    from agentoci.config.logins import EnvironmentLogin
 
 _SYSTEM_HOME: Final = Path("/var/lib/agentoci")
 _MAX_EPOCH: Final = 2**33
@@ -24,12 +28,16 @@ class ConfigFile:
     """What the config file may say.
 
     `default_registry` is `HOST[:PORT][/PREFIX]`, where short names are pushed to and pulled from;
-    `insecure_registries` are hosts spoken to over plain http; `ca_file` adds authorities.
+    `insecure_registries` are hosts spoken to over plain http; `ca_file` adds authorities;
+    `realm_hosts` are token servers that get credentials though their registry is elsewhere;
+    `[search]` says where `agent search` looks.
     """
 
     default_registry: str | None = None
     insecure_registries: tuple[str, ...] = ()
     ca_file: str | None = None
+    realm_hosts: tuple[str, ...] = ()
+    search: SearchSettings = SearchSettings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +66,44 @@ class Settings:
         https = found.get("https_proxy") or found.get("HTTPS_PROXY") or ""
         bypass = found.get("no_proxy") or found.get("NO_PROXY") or ""
         return found.get("http_proxy") or "", https, bypass
+
+    @property
+    def auth_files(self) -> tuple[Path, ...]:
+        """Files of credentials in the order in which they are asked, whether they exist or not.
+
+        REGISTRY_AUTH_FILE, docker's config, podman's of this session and of this user; the old
+        `~/.dockercfg` comes last.
+        """
+        found = self.environment
+        user = Path(found.get("HOME") or "~").expanduser()
+        session = found.get("XDG_RUNTIME_DIR")
+        folders = (
+            Path(session) / "containers" if session else Path(f"/run/containers/{os.getuid()}"),
+            Path(found.get("XDG_CONFIG_HOME") or user / ".config") / "containers",
+        )
+        named = found.get("REGISTRY_AUTH_FILE")
+        files = [Path(named)] if named else []
+        files += [self.docker_config, *(folder / "auth.json" for folder in folders)]
+        return (*files, user / ".dockercfg")
+
+    @property
+    def own_logins(self) -> tuple[EnvironmentLogin, ...]:
+        """Logins by `AGENTOCI_*` variables; raises InvalidLogin."""
+        from agentoci.config.logins import own_logins
+
+        return own_logins(self.environment)
+
+    @property
+    def ci_logins(self) -> tuple[EnvironmentLogin, ...]:
+        """Logins that a CI job has for its own registry."""
+        from agentoci.config.logins import ci_logins
+
+        return ci_logins(self.environment)
+
+    @property
+    def login_file(self) -> Path:
+        """Where a login is kept: the file that is asked first."""
+        return self.auth_files[0]
 
     @property
     def store(self) -> Path:
@@ -134,17 +180,27 @@ def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise InvalidSettings(f"{path}: unknown key {key!r}", hint=hint)
-    hosts = document.get("insecure_registries", [])
-    if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
-        raise InvalidSettings(f"{path}: insecure_registries must be a list of hosts")
+    for key in ("insecure_registries", "realm_hosts"):
+        hosts = document.get(key, [])
+        if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
+            raise InvalidSettings(f"{path}: {key} must be a list of hosts")
     for key in ("default_registry", "ca_file"):
         if not isinstance(document.get(key, ""), str):
             raise InvalidSettings(f"{path}: {key} must be a string")
     return ConfigFile(
         (document.get("default_registry") or "").rstrip("/") or None,
-        tuple(hosts),
+        tuple(document.get("insecure_registries", [])),
         document.get("ca_file"),
+        tuple(host.lower() for host in document.get("realm_hosts", [])),
+        _search(path, document.get("search", {})),
     )
+
+
+def _search(path: Path, table: object) -> SearchSettings:
+    try:
+        return SearchSettings.parse(table)
+    except ValueError as exc:
+        raise InvalidSettings(f"{path}: {exc}") from exc
 
 
 def _epoch(text: str | None) -> int:

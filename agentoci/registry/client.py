@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final
 
 from agentoci._internal.clock import Clock, SystemClock
 from agentoci.registry.auth import Authorizer
+from agentoci.registry.certificates import Certificates
 from agentoci.registry.credentials import (
     DOCKER_HUB,
     Credential,
@@ -19,6 +21,7 @@ from agentoci.registry.credentials import (
     OneCredential,
     canonical_host,
 )
+from agentoci.registry.dialing import Resolver, system_addresses
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, UnsafeDestination
 from agentoci.registry.facts import Memory, RunMemory
@@ -32,6 +35,9 @@ from agentoci.registry.transport import Request, Timeouts, Transport
 from agentoci.registry.turns import Turns
 from agentoci.spec.reference import InvalidReference, Reference
 
+logger = logging.getLogger(__name__)
+
+_WRONG_LOGIN: Final = "check user name and password"
 _HUB_API: Final = "registry-1.docker.io"
 
 
@@ -43,8 +49,10 @@ class ClientOptions:
     to over TLS though they are loopback. Both hold `host` or `host:port`. With `plain_http` it is
     spoken to every registry that a reference leads to, yet to no host that a server names.
     `given` is a credential for the registry that is opened first, and for no other. `ca_file` adds
-    certificate authorities to those of the system. `chance` gives numbers from 0 to 1; `memory` is
-    what is known of registries. In `lock_folder` the processes of this host take turns.
+    certificate authorities to those of the system. `realm_hosts` are token servers that may get
+    credentials of registries elsewhere. `warn` gets what the user should hear of. `chance` gives
+    numbers from 0 to 1; `memory` is what is known of registries. In `lock_folder` the processes of
+    this host take turns.
     """
 
     credentials: CredentialProvider = field(default_factory=NoCredentials)
@@ -53,7 +61,10 @@ class ClientOptions:
     insecure_hosts: frozenset[str] = frozenset()
     secure_hosts: frozenset[str] = frozenset()
     ca_file: Path | None = None
+    realm_hosts: frozenset[str] = frozenset()
+    warn: Callable[[str], None] = logger.warning
     proxies: Proxies = field(default_factory=Proxies)
+    resolve: Resolver = system_addresses
     timeouts: Timeouts = field(default_factory=Timeouts)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     clock: Clock = field(default_factory=SystemClock)
@@ -72,7 +83,11 @@ class RegistryClient:
             user_agent=self._options.user_agent,
             timeouts=self._options.timeouts,
             proxies=self._options.proxies,
-            ca_file=self._options.ca_file,
+            common=Certificates((self._options.ca_file,) if self._options.ca_file else ()),
+            clock=self._options.clock,
+            longest_order=self._options.retry.longest_order,
+            warn=self._options.warn,
+            resolve=self._options.resolve,
         )
         self._turns = Turns(self._options.lock_folder, self._options.clock)
         self._endpoints: dict[str, Endpoint] = {}
@@ -100,25 +115,37 @@ class RegistryClient:
         """
         return list_repositories(self._endpoint(_registry(host)))
 
-    def check_login(self, host: str, username: str, password: str) -> None:
-        """Ask the registry whether it takes these credentials.
+    def api(self, host: str, *, anonymous: bool = False) -> Endpoint:
+        """What else a registry's server offers beside the distribution API, with tokens of its own.
+
+        An anonymous one has no credentials to send.
+        """
+        credentials = NoCredentials() if anonymous else self._options.credentials
+        return self._connect(_registry(host), credentials)
+
+    def hasty(self, *, seconds: float) -> RegistryClient:
+        """A client of the same options for looking around: it gives up early. Close it too."""
+        timeouts = Timeouts(connect=seconds, read=seconds, commit=seconds)
+        retry = replace(self._options.retry, tries=2, longest_order=seconds)
+        return RegistryClient(replace(self._options, timeouts=timeouts, retry=retry))
+
+    def check_login(self, registry: str, credential: Credential) -> None:
+        """Ask a registry (`HOST[:PORT]`, with or without a name space) whether it takes these.
 
         Raises AuthenticationFailed, RegistryUnreachable. A registry that asks for none takes any.
         """
-        host = _registry(host)
-        given = OneCredential(host, Credential(username, password))
-        endpoint = self._connect(host, given)
+        host = _registry(registry, with_space=True)
+        endpoint = self._connect(host, OneCredential(host, credential))
         try:
             answer = endpoint.request(Request("GET", endpoint.url("")), expect={200})
         except AuthenticationFailed as exc:
             raise AuthenticationFailed(
-                f"login at {host} failed: {exc.message}", hint="check user name and password"
+                f"login at {host} failed: {exc.message}", hint=_WRONG_LOGIN
             ) from exc
         if answer.status in {401, 403}:
             answer.discard()
             raise AuthenticationFailed(
-                f"login at {host} failed: it does not accept the credentials",
-                hint="check user name and password",
+                f"login at {host} failed: it does not accept the credentials", hint=_WRONG_LOGIN
             )
         answer.discard()
         if answer.status != 200:
@@ -161,12 +188,20 @@ class RegistryClient:
         options = self._options
         origin = self._origin(host)
         patience = Patience(options.retry, options.clock, options.chance)
-        server = TokenServer(origin, self._transport, patience, options.clock)
+        server = TokenServer(
+            origin, self._transport, patience, options.clock, realm_hosts=options.realm_hosts
+        )
         return Endpoint(
             host,
             origin,
             transport=self._transport,
-            authorizer=Authorizer(host, lambda: credentials.lookup(host), server, options.clock),
+            authorizer=Authorizer(
+                host,
+                lambda repository: credentials.lookup(host, repository),
+                server,
+                options.clock,
+                warn=options.warn,
+            ),
             patience=patience,
             memory=options.memory,
             turns=self._turns,
@@ -186,12 +221,18 @@ class RegistryClient:
         return secure
 
 
-def _registry(text: str) -> str:
-    """The registry that a user means by `HOST[:PORT]`; one that references can name."""
-    host = canonical_host(text)
-    try:
-        if Reference.parse(f"{host}/x").registry == host:
+def _registry(text: str, *, with_space: bool = False) -> str:
+    """The registry that a user means by `HOST[:PORT]`; one that references can name.
+
+    `with_space` lets a name space stand behind it.
+    """
+    host, slash, space = canonical_host(text).partition("/")
+    if with_space or not slash:
+        try:
+            found = Reference.parse(f"{host}/{space or 'x'}")
+        except InvalidReference:
+            found = None
+        if found is not None and (found.registry, found.repository) == (host, space or "x"):
             return host
-    except InvalidReference:
-        pass
-    raise InvalidReference(f"{text!r} is not a registry", hint="write HOST or HOST:PORT")
+    form = "HOST, HOST:PORT or HOST/NAMESPACE" if with_space else "HOST or HOST:PORT"
+    raise InvalidReference(f"{text!r} is not a registry", hint=f"write {form}")

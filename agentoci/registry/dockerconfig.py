@@ -1,4 +1,8 @@
-"""docker's config.json: `credHelpers` beats `credsStore` beats what the file itself holds."""
+"""docker's config.json and podman's auth.json, which is the same thing.
+
+`credHelpers` beats `credsStore` beats what the file itself holds; a key with a name space
+(`host/team`) beats all of them for the repositories below it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ import base64
 import binascii
 import json
 import logging
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -14,9 +19,13 @@ from typing import Final
 from agentoci._internal import limits
 from agentoci._internal.files import read_at_most, write_atomically
 from agentoci._internal.locks import lock
-from agentoci.registry.credentials import DOCKER_HUB, Credential, canonical_host
+from agentoci.registry.credentials import DOCKER_HUB, Credential, canonical_host, keys_for
 from agentoci.registry.errors import InvalidRegistryConfig
-from agentoci.registry.helpers import CredentialHelper, CredentialHelperMissing
+from agentoci.registry.helpers import (
+    CredentialHelper,
+    CredentialHelperFailed,
+    CredentialHelperMissing,
+)
 from agentoci.spec.jsonio import InvalidJson, Json, loads_object
 
 logger = logging.getLogger(__name__)
@@ -25,66 +34,101 @@ _HUB_KEY: Final = "https://index.docker.io/v1/"
 
 
 class DockerConfig:
-    """Credentials by a docker config file, which may be missing.
+    """Credentials by a docker config file, or an auth.json of podman, which may be missing.
 
-    `environment` is what credential helpers are run with (PATH, HOME, their own variables).
-    `warnings` collects what the user should hear of; nothing in it is secret.
+    `environment` is what credential helpers are run with (PATH, HOME, their own variables). A
+    helper is asked once per registry. `warn` gets what the user should hear of; nothing in it is
+    secret. `legacy`: the whole file is what others have under `auths`, as in `~/.dockercfg`.
     """
 
-    def __init__(self, path: Path, *, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        environment: Mapping[str, str],
+        warn: Callable[[str], None] = logger.warning,
+        legacy: bool = False,
+    ) -> None:
         self.path = path
-        self.warnings: list[str] = []
         self._environment = environment
+        self._warn = warn
+        self._legacy = legacy
+        self._answers: dict[tuple[str, str], Credential | CredentialHelperFailed | None] = {}
+        self._lock = threading.Lock()
 
-    def lookup(self, host: str) -> Credential | None:
+    def lookup(self, host: str, repository: str = "") -> Credential | None:
         """The credential for a registry; raises InvalidRegistryConfig, CredentialHelperFailed.
 
-        A helper that is not installed is a warning: what is public stays reachable.
+        The most special key wins, and helpers know of whole registries only. A helper that is not
+        installed is a warning: what is public stays reachable.
         """
         host = canonical_host(host)
         document = self._read()
-        helper = self._helper(document, host)
-        if helper is not None:
-            try:
-                found = helper.get(host)
-            except CredentialHelperMissing as exc:
-                self._warn(f"{exc.message}; going on without its credentials")
-                found = None
-            if found is not None:
+        *spaces, _ = keys_for(host, repository)
+        for key in spaces:
+            if found := self._inline(document, key):
                 return found
-        return self._inline(document, host)
+        helper = self._helper(document, host)
+        found = None if helper is None else self._ask(helper, host)
+        return found or self._inline(document, host)
 
-    def store(self, host: str, credential: Credential) -> str:
-        """Keep a credential; returns where: the helper's program name or the file's path."""
-        host = canonical_host(host)
+    def store(self, key: str, credential: Credential) -> str:
+        """Keep a credential; returns where: the helper's program name or the file's path.
+
+        One for a name space (`host/team`) is never given to a helper.
+        """
+        key = canonical_host(key)
         with self._changing() as document:
-            helper = self._helper(document, host)
+            helper = self._helper(document, key)
             auths = _auths(document, self.path)
-            for key in [key for key in auths if canonical_host(key) == host]:
-                del auths[key]
+            for old in [old for old in auths if canonical_host(old) == key]:
+                del auths[old]
             if helper is None:
-                auths[_key(host)] = _entry(credential)
+                auths[_key(key)] = _entry(credential)
             else:
-                helper.store(host, credential)
-                auths[_key(host)] = {}
+                helper.store(key, credential)
+                auths[_key(key)] = {}
             document["auths"] = auths
+        self._answers.clear()
         return str(self.path) if helper is None else helper.program
 
-    def erase(self, host: str) -> bool:
-        """Forget a registry; whether there was anything to forget."""
-        host = canonical_host(host)
+    def erase(self, key: str) -> bool:
+        """Forget a registry or a name space; whether there was anything to forget."""
+        key = canonical_host(key)
         if not self.path.exists():
             return False
         with self._changing() as document:
-            helper = self._helper(document, host)
-            known = helper is not None and helper.get(host) is not None
+            helper = self._helper(document, key)
+            known = helper is not None and helper.get(key) is not None
             if helper is not None and known:
-                helper.erase(host)
+                helper.erase(key)
             auths = _auths(document, self.path)
-            keys = [key for key in auths if canonical_host(key) == host]
-            for key in keys:
-                del auths[key]
+            keys = [old for old in auths if canonical_host(old) == key]
+            for old in keys:
+                del auths[old]
+        self._answers.clear()
         return known or bool(keys)
+
+    def _ask(self, helper: CredentialHelper, host: str) -> Credential | None:
+        """The helper's answer, or its failure, from the first time that it was asked."""
+        with self._lock:
+            if (helper.name, host) not in self._answers:
+                self._answers[helper.name, host] = self._run(helper, host)
+            answer = self._answers[helper.name, host]
+        if isinstance(answer, CredentialHelperFailed):
+            raise answer
+        return answer
+
+    def _run(
+        self, helper: CredentialHelper, host: str
+    ) -> Credential | CredentialHelperFailed | None:
+        try:
+            return helper.get(host)
+        except CredentialHelperMissing as exc:
+            self._warn(f"{exc.message}; going on without its credentials")
+            return None
+        except CredentialHelperFailed as exc:
+            return exc
 
     def _read(self) -> dict[str, Json]:
         try:
@@ -96,9 +140,10 @@ class DockerConfig:
         if not content.strip():
             return {}
         try:
-            return loads_object(content, what=str(self.path), limit=limits.MAX_CONFIG_BYTES)
+            document = loads_object(content, what=str(self.path), limit=limits.MAX_CONFIG_BYTES)
         except InvalidJson as exc:
-            raise InvalidRegistryConfig(exc.message, hint="repair the docker config") from exc
+            raise InvalidRegistryConfig(exc.message, hint="repair the file, or move it") from exc
+        return {"auths": document} if self._legacy else document
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Json]]:
@@ -114,6 +159,8 @@ class DockerConfig:
                 write_atomically(target, text.encode(), mode=0o600)
 
     def _helper(self, document: Mapping[str, Json], host: str) -> CredentialHelper | None:
+        if "/" in host:
+            return None
         helpers = document.get("credHelpers")
         name: Json = None
         if isinstance(helpers, dict):
@@ -123,20 +170,15 @@ class DockerConfig:
             return None
         return CredentialHelper(name, self._environment)
 
-    def _inline(self, document: dict[str, Json], host: str) -> Credential | None:
+    def _inline(self, document: dict[str, Json], key: str) -> Credential | None:
         auths = _auths(document, self.path)
-        exact = [key for key in auths if key == host]
-        others = [key for key in auths if canonical_host(key) == host and key != host]
-        for key in exact + others:
-            found = _credential(auths[key], what=f"{self.path}: {key}")
+        exact = [one for one in auths if one == key]
+        others = [one for one in auths if canonical_host(one) == key and one != key]
+        for one in exact + others:
+            found = _credential(auths[one], what=f"{self.path}: {one}", source=str(self.path))
             if not found.is_empty:
                 return found
         return None
-
-    def _warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
-            logger.warning("%s", text)
 
 
 def _key(host: str) -> str:
@@ -157,13 +199,15 @@ def _auths(document: dict[str, Json], path: Path) -> dict[str, Json]:
 
 def _entry(credential: Credential) -> dict[str, Json]:
     """An entry as docker writes it: base64 of `user:password`, which hides nothing."""
-    if credential.identity_token:
-        return {"identitytoken": credential.identity_token}
     pair = f"{credential.username}:{credential.password}"
-    return {"auth": base64.b64encode(pair.encode()).decode()}
+    entry: dict[str, Json] = {"auth": base64.b64encode(pair.encode()).decode()}
+    if credential.identity_token:
+        entry = entry if credential.username else {}
+        entry["identitytoken"] = credential.identity_token
+    return entry
 
 
-def _credential(entry: Json, *, what: str) -> Credential:
+def _credential(entry: Json, *, what: str, source: str) -> Credential:
     if not isinstance(entry, dict):
         raise InvalidRegistryConfig(f"{what}: expected an object")
     username, password = _text(entry, "username"), _text(entry, "password")
@@ -180,6 +224,7 @@ def _credential(entry: Json, *, what: str) -> Credential:
         password,
         _text(entry, "identitytoken") or None,
         _text(entry, "registrytoken") or None,
+        source,
     )
 
 

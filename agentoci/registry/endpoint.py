@@ -12,12 +12,15 @@ from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import AgentociError
 from agentoci.registry.auth import Authorizer
 from agentoci.registry.challenges import Challenge, parse_challenges
-from agentoci.registry.errors import Rejected
+from agentoci.registry.errors import Rejected, UnsafeDestination
 from agentoci.registry.facts import HostFacts, Memory
+from agentoci.registry.negotiation import Negotiation
 from agentoci.registry.origin import Origin, Reach, check_step
 from agentoci.registry.problems import Problem, error_from
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
+from agentoci.registry.tokens import basic
 from agentoci.registry.transport import Answer, Request, Transport
+from agentoci.registry.turns import Turns
 
 _SPARE_STREAMS: Final = 6
 """Connections that all downloads of a registry together may add to one each."""
@@ -38,11 +41,13 @@ class Endpoint:
         authorizer: Authorizer,
         patience: Patience,
         memory: Memory,
+        turns: Turns | None = None,
     ) -> None:
         self.host = host
         self.origin = origin
         self.patience = patience
         self.spare_streams = threading.BoundedSemaphore(_SPARE_STREAMS)
+        self.turns = turns or Turns()
         self._memory = memory
         self._transport = transport
         self._authorizer = authorizer
@@ -66,21 +71,30 @@ class Endpoint:
         return urljoin(answer.url, location) if location else None
 
     def exchange(self, request: Request, scopes: Sequence[str] = ()) -> Answer:
-        """One exchange, with one more try when the registry asks for (other) credentials.
+        """One exchange, tried again when the registry asks for (other) credentials.
 
         Raises RegistryUnreachable, Denied, and what the body's source raises.
         """
         if request.origin != self.origin:
             check_step(self.origin, request.origin, nearest=Reach.PUBLIC)
-            return self._transport.send(request)
-        header = self._authorizer.ahead(scopes)
-        answer = self._transport.send(_authorized(request, header))
-        if answer.status != 401 or answer.origin != self.origin:
-            return answer
-        answer.discard()
-        challenges = parse_challenges(answer.headers.get("WWW-Authenticate", ""))
-        header = self._authorizer.after(challenges or self._greeting(), scopes, rejected=header)
-        return self._transport.send(_authorized(request, header))
+            return self._transport.send(request, behalf=self.origin)
+        return Negotiation(
+            self._authorizer,
+            scopes,
+            send=lambda header: self._transport.send(_authorized(request, header)),
+            greeting=self._greeting,
+            home=self.origin,
+        ).answer()
+
+    def introduced(self, request: Request) -> Request:
+        """With user name and password ahead, for an API that tells strangers less than it could.
+
+        Unchanged when there are none. Raises UnsafeDestination for a request to another origin.
+        """
+        if request.origin != self.origin:
+            raise UnsafeDestination(f"{request.origin.netloc} is not {self.origin.netloc}")
+        found = self._authorizer.credential
+        return _authorized(request, basic(found) if found and found.has_password else None)
 
     def request(
         self, request: Request, scopes: Sequence[str] = (), *, expect: Collection[int]

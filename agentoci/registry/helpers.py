@@ -19,7 +19,8 @@ from agentoci.spec.jsonio import InvalidJson, loads_object
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
 _NOT_FOUND: Final = b"credentials not found"
-_TOKEN_USER: Final = "<token>"  # noqa: S105 (the helper protocol's mark, not a secret)
+TOKEN_USER: Final = "<token>"  # noqa: S105 (the helper protocol's mark, not a secret)
+"""The user name that says: the secret is an identity token."""
 _HUB_SERVER: Final = "https://index.docker.io/v1/"
 
 
@@ -62,13 +63,13 @@ class CredentialHelper:
         username, secret = document.get("Username"), document.get("Secret")
         if not isinstance(username, str) or not isinstance(secret, str) or not secret:
             return None
-        if username == _TOKEN_USER:
-            return Credential(identity_token=secret)
-        return Credential(username, secret)
+        if username == TOKEN_USER:
+            return Credential(identity_token=secret, source=self.program)
+        return Credential(username, secret, source=self.program)
 
     def store(self, host: str, credential: Credential) -> None:
         """Hand a credential over; raises CredentialHelperFailed."""
-        username = _TOKEN_USER if credential.identity_token else credential.username
+        username = TOKEN_USER if credential.identity_token else credential.username
         secret = credential.identity_token or credential.password
         document = {"ServerURL": _server(host), "Username": username, "Secret": secret}
         done = self._run("store", json.dumps(document).encode())

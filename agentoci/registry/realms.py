@@ -6,30 +6,50 @@ collect credentials, or make us knock at addresses inside the user's network (CV
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
 from urllib.parse import urljoin
 
 from agentoci.registry.errors import UnsafeDestination
 from agentoci.registry.origin import Origin, Reach, check_step
 
+_ELSEWHERE: Final = {
+    "nvcr.io": "authn.nvidia.com",
+    "fr-par.scw.cloud": "api.scaleway.com",
+    "nl-ams.scw.cloud": "api.scaleway.com",
+    "pl-waw.scw.cloud": "api.scaleway.com",
+}
+"""Public registries whose token server is known to live in another domain."""
 
-def resolve_realm(realm: str, registry: Origin, *, secret: bool) -> str:
+
+class UntrustedRealm(UnsafeDestination):
+    """A registry named a token server that must not get credentials."""
+
+
+def resolve_realm(
+    realm: str, registry: Origin, *, secret: bool, allowed: Collection[str] = ()
+) -> str:
     """The token server's URL; a relative realm belongs to the registry.
 
     https only, unless the registry itself is plain http; no address inside a network that the
     registry is not in. With `secret` (a password or token will be sent there) also: another host
-    only by name, and only when a registry over https named it, or both are on this machine.
-    Raises UnsafeDestination.
+    only when it is plainly of the same house and named over https, or both are on this machine.
+    Hosts (`host` or `host:port`) that the user has `allowed` need no more than https. Raises
+    UntrustedRealm.
     """
     url = urljoin(f"{registry}/v2/", realm)
     try:
         target = Origin.of(url)
+        if _is_allowed(target, registry, allowed):
+            return url
         check_realm_step(registry, target)
         if secret and target.host != registry.host:
             _check_stranger(registry, target)
     except UnsafeDestination as exc:
-        raise UnsafeDestination(
+        raise UntrustedRealm(
             f"token server not trusted: {exc.message}",
-            hint="nothing was sent there; ask who runs the registry",
+            hint="no credentials were sent there; if they belong there, name it in realm_hosts "
+            "of the config file",
         ) from None
     return url
 
@@ -37,6 +57,11 @@ def resolve_realm(realm: str, registry: Origin, *, secret: bool) -> str:
 def check_realm_step(start: Origin, target: Origin) -> None:
     """Where a registry may send us for a token, and a token server may redirect to."""
     check_step(start, target, nearest=Reach.PUBLIC)
+
+
+def _is_allowed(target: Origin, registry: Origin, allowed: Collection[str]) -> bool:
+    named = target.netloc in allowed or target.host in allowed
+    return named and (target.secure or not registry.secure)
 
 
 def _check_stranger(registry: Origin, target: Origin) -> None:
@@ -51,3 +76,20 @@ def _check_stranger(registry: Origin, target: Origin) -> None:
         raise UnsafeDestination(
             f"{registry.netloc} wants credentials sent to the bare address {target.netloc}"
         )
+    house = _house(registry.host)
+    known = _ELSEWHERE.get(house) == target.host
+    if not known and target.host != house and not target.host.endswith(f".{house}"):
+        raise UnsafeDestination(
+            f"{registry.netloc} wants credentials sent to {target.netloc}, which is another house"
+        )
+
+
+def _house(host: str) -> str:
+    """The domain whose hosts share an owner with a registry: `docker.io` of registry-1.docker.io.
+
+    The parent, unless that is a place where anybody may register (`io`, `co.uk`): then the host.
+    """
+    parent = host.partition(".")[2]
+    first, dot, rest = parent.partition(".")
+    open_to_all = not dot or ("." not in rest and len(rest) == 2 and len(first) <= 3)
+    return host if open_to_all else parent

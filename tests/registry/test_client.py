@@ -17,6 +17,9 @@ from tests.registry.fake import Basic, FakeRegistry, Tokens
 from tests.registry.faults import answers, changes, redirects
 
 
+ADA = Credential("ada", "secret")
+
+
 @pytest.mark.parametrize(
     ("text", "origin", "name"),
     [
@@ -54,14 +57,15 @@ def test_short_name_has_no_registry(make_client: MakeClient) -> None:
 @pytest.mark.parametrize("auth", [Basic(), Tokens()])
 def test_right_password_logs_in(make_client: MakeClient, auth: Basic | Tokens) -> None:
     with FakeRegistry(auth=auth) as fake:
-        make_client().check_login(fake.host, "ada", "secret")
+        make_client().check_login(fake.host, ADA)
+        make_client().check_login(f"{fake.host}/team", ADA)
 
 
 @pytest.mark.parametrize("auth", [Basic(), Tokens()])
 def test_wrong_password_does_not(make_client: MakeClient, auth: Basic | Tokens) -> None:
     with FakeRegistry(auth=auth) as fake:
         with pytest.raises(AuthenticationFailed, match=f"login at {fake.host} failed") as caught:
-            make_client().check_login(fake.host, "ada", "hunter2")
+            make_client().check_login(fake.host, Credential("ada", "hunter2"))
         assert "hunter2" not in str(caught.value)
         assert caught.value.exit_code == 5
 
@@ -70,20 +74,20 @@ def test_login_at_something_else_is_an_error(make_client: MakeClient) -> None:
     with FakeRegistry() as fake:
         fake.on("GET", "/v2/", answers(404, "<html>shop</html>"))
         with pytest.raises(RegistryFailing, match="which a registry does not"):
-            make_client().check_login(fake.host, "ada", "secret")
+            make_client().check_login(fake.host, ADA)
 
 
-@pytest.mark.parametrize("host", ["ghcr.io/team", "plain", "a b.io", "", "x.io:99999", "me@x.io"])
+@pytest.mark.parametrize("host", ["ghcr.io/te am", "ghcr.io/a:1", "plain", "a b.io", "", "x.io:99999", "me@x.io"])
 def test_login_at_what_is_no_registry_is_refused(make_client: MakeClient, host: str) -> None:
     with pytest.raises(InvalidReference):
-        make_client().check_login(host, "ada", "secret")
+        make_client().check_login(host, ADA)
 
 
 def test_login_at_nobody_is_unreachable(make_client: MakeClient) -> None:
     with FakeRegistry() as gone:
         pass
     with pytest.raises(RegistryUnreachable):
-        make_client().check_login(gone.host, "ada", "secret")
+        make_client().check_login(gone.host, ADA)
 
 
 def test_secrets_are_not_in_the_representation() -> None:
