@@ -216,7 +216,8 @@ def _finish(verb: str, done: Transferred, seconds: float, *, quiet: bool, form: 
         for name, digest in done.kept:
             output.talk(f"left alone: {name} is there already as {digest}")
         if not done.skipped:
-            output.talk(f"{verb} {done.target}: {_moved(done, seconds)}")
+            also = f", also as {', '.join(done.names[1:])}" if done.names[1:] else ""
+            output.talk(f"{verb} {done.target}{also}: {_moved(done, seconds)}")
     if form == "json":
         output.document(_document(done))
     elif form is not None:

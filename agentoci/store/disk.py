@@ -28,7 +28,8 @@ def check_room(folder: Path, needed: int) -> None:
     free = disk.f_bavail * disk.f_frsize
     if free < needed:
         raise StoreFull(
-            f"{folder}: {needed} bytes are to come, the disk has room for {free}", hint=_MAKE_ROOM
+            f"{folder}: the disk is full: {needed} bytes are to come, there is room for {free}",
+            hint=_MAKE_ROOM,
         )
 
 
