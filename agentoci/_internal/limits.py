@@ -59,6 +59,15 @@ MAX_LISTED_NAMES: Final = 1_000_000
 MAX_REDIRECTS: Final = 5
 """Blob redirects: registry to object store, rarely a second hop."""
 
+MAX_HEADER_LINES: Final = 256
+"""Header fields of one answer; registries send a dozen."""
+
+MAX_HEADER_LINE_BYTES: Final = 64 * KIB
+"""One header field; signed addresses and tokens in them take a few KiB."""
+
+MAX_INTERIM_ANSWERS: Final = 100
+"""Answers of the 1xx kind before the real one; some servers send one each second."""
+
 MAX_DEFINITION_BYTES: Final = 256 * KIB
 """An `.agentdef`; large ones are built to exhaust the YAML reader."""
 
@@ -118,6 +127,3 @@ MAX_SEARCH_ANSWER_BYTES: Final = 4 * MIB
 
 MAX_SEARCH_CANDIDATES: Final = 100
 """Repositories of one registry whose tags and manifests one search looks at."""
-
-MAX_CATALOG_NAMES: Final = 20_000
-"""Repository names that one search reads of a catalog."""

@@ -125,7 +125,7 @@ class RegistryClient:
 
     def hasty(self, *, seconds: float) -> RegistryClient:
         """A client of the same options for looking around: it gives up early. Close it too."""
-        timeouts = Timeouts(connect=seconds, read=seconds, commit=seconds)
+        timeouts = Timeouts(*[float(seconds)] * 3)
         retry = replace(self._options.retry, tries=2, longest_order=seconds)
         return RegistryClient(replace(self._options, timeouts=timeouts, retry=retry))
 

@@ -93,7 +93,7 @@ class Endpoint:
         """
         if request.origin != self.origin:
             raise UnsafeDestination(f"{request.origin.netloc} is not {self.origin.netloc}")
-        found = self._authorizer.credential
+        found = self._authorizer.credential(())
         return _authorized(request, basic(found) if found and found.has_password else None)
 
     def request(
