@@ -1,0 +1,119 @@
+"""The tags of a repository: at its registry, in a layout, or in the local store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from agentoci.api.locations import LayoutLocation, parse_location
+from agentoci.api.repositories import open_repository, repository_named
+from agentoci.content.protocols import ContentNotFound, Resolver
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.version import TagVersion, sort_tags
+from agentoci.store.index import Entry
+from agentoci.store.layout import LayoutStore
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+_WORKERS: Final = 8
+"""Tags that are resolved at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """A tag; `version` when it reads as one, `digest` when it was asked for and is there."""
+
+    tag: str
+    version: TagVersion | None
+    digest: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagList:
+    """What `agent tags` shows: the rows, the newest version first, and how many tags there are."""
+
+    repository: str
+    rows: tuple[TagRow, ...]
+    total: int
+
+
+def list_tags(
+    engine: Engine, text: str, *, digests: bool = False, limit: int | None = None
+) -> TagList:
+    """The tags of `HOST/REPOSITORY`, `oci:DIR[:NAME]` or a repository of the local store.
+
+    A short name that the local store does not hold is asked for at the default registry. `digests`
+    resolves each shown tag. Raises InvalidReference, ContentNotFound, ListingIncomplete, registry
+    errors.
+    """
+    location = parse_location(text)
+    if isinstance(location, LayoutLocation):
+        layout = LayoutStore.open(location.folder, clock=engine.clock)
+        return _of_entries(text, layout.index.read(), location.name, limit=limit)
+    reference = repository_named(text)
+    if reference.is_local:
+        found = _of_entries(text, engine.store.index.read(), reference.name, limit=limit)
+        if found.rows or not engine.transfers.has_registry(text):
+            return _not_empty(found)
+    repository = open_repository(engine, reference)
+    tags = sort_tags(repository.tags())
+    shown = tags[:limit]
+    resolved = resolve_tags(repository, shown) if digests else {}
+    digest_of = {tag: desc.digest for tag, desc in resolved.items()}
+    rows = tuple(TagRow(tag, TagVersion.parse(tag), digest_of.get(tag)) for tag in shown)
+    return TagList(f"{repository.host}/{repository.name}", rows, len(tags))
+
+
+def resolve_tags(source: Resolver, tags: Sequence[str]) -> dict[str, Descriptor]:
+    """What each tag means, several at a time; one that is gone meanwhile is left out.
+
+    Raises what the registry says to any of them.
+    """
+
+    def resolve(tag: str) -> Descriptor | None:
+        try:
+            return source.resolve(tag)
+        except ContentNotFound:
+            return None
+
+    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="tags")
+    try:
+        found = list(zip(tags, pool.map(resolve, tags), strict=True))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return {tag: desc for tag, desc in found if desc is not None}
+
+
+def _of_entries(
+    text: str, entries: Iterable[Entry], name: str | None, *, limit: int | None
+) -> TagList:
+    """The tags of a layout; other tools write bare tags as names there."""
+    digest_of: dict[str, Digest] = {}
+    for entry in entries:
+        repository, tag = split_entry_name(entry.name or "")
+        if tag and name in (None, repository):
+            digest_of[tag] = entry.digest
+    tags = sort_tags(digest_of)
+    rows = tuple(TagRow(tag, TagVersion.parse(tag), digest_of[tag]) for tag in tags[:limit])
+    return TagList(text, rows, len(tags))
+
+
+def split_entry_name(name: str) -> tuple[str, str]:
+    """Repository and tag of a name in a layout; either may be empty."""
+    if "@" in name:
+        return name.partition("@")[0], ""
+    repository, colon, tag = name.rpartition(":")
+    return (repository, tag) if colon and "/" not in tag else ("", "" if "/" in name else name)
+
+
+def _not_empty(found: TagList) -> TagList:
+    if found.rows:
+        return found
+    raise ContentNotFound(
+        f"{found.repository}: no such repository in the local store",
+        hint="write HOST/REPOSITORY for one at a registry; `agent images` lists what is here",
+    )
