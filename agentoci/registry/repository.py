@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound, Reader, Source
 from agentoci.content.reader import SizeMismatch, fetch_bytes
+from agentoci.content.referrers import referrer_of
 from agentoci.registry.auth import pull_scope, push_scope
+from agentoci.registry.deletion import Deletion
 from agentoci.registry.download import Download
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
@@ -17,6 +19,7 @@ from agentoci.registry.listing import list_tags
 from agentoci.registry.manifests import Manifests, verified
 from agentoci.registry.origin import Origin
 from agentoci.registry.ranges import LEAST, ParallelDownload
+from agentoci.registry.referrers import Referrers
 from agentoci.registry.transport import Request
 from agentoci.registry.upload import Uploads
 from agentoci.spec import mediatypes
@@ -24,7 +27,7 @@ from agentoci.spec.descriptor import Descriptor
 
 
 class Repository:
-    """A `Target`: fetch, exists, push, resolve, tag; also `Mounter` and `TagPusher`.
+    """A `Target`: fetch, exists, push, resolve, tag; `Mounter`, `TagPusher`, `ReferrerLister`.
 
     `push` tells that content will be pushed, so that leave to write is asked for with the first
     request. Safe to use from several threads.
@@ -37,6 +40,9 @@ class Repository:
         self._write = (push_scope(name),)
         self._read = self._write if push else (pull_scope(name),)
         self._manifests = Manifests(endpoint, name, read=self._read, write=self._write)
+        self.listed = Referrers(
+            endpoint, name, self._manifests, source=self, read=self._read, write=self._write
+        )
 
     @property
     def host(self) -> str:
@@ -97,7 +103,8 @@ class Repository:
     def push(self, desc: Descriptor, source: Source) -> None:
         """Store a blob, or a manifest under its digest; nothing wrong becomes visible.
 
-        Raises DigestMismatch, SizeMismatch, Rejected, Denied, RegistryUnreachable.
+        A manifest with a subject is listed among the subject's referrers when this returns. Raises
+        DigestMismatch, SizeMismatch, Rejected, Denied, RegistryUnreachable, ReferrerLost.
         """
         if not desc.is_manifest:
             self._uploads.push(desc, source)
@@ -134,12 +141,26 @@ class Repository:
         """
         return self._manifests.resolve(name)
 
+    @property
+    def deletion(self) -> Deletion:
+        """What takes content and tags away again."""
+        return Deletion(self._endpoint, self.name, self)
+
     def tags(self) -> list[str]:
         """All tags, in the registry's order; raises what `Listing.names` raises."""
         return list_tags(self._endpoint, self.name)
 
+    def referrers(
+        self, subject: Descriptor, *, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """What speaks of a manifest; raises what `Referrers.of` raises."""
+        return self.listed.of(subject, artifact_type=artifact_type)
+
     def _put_manifest(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> None:
-        self._manifests.put(desc, content, names)
+        referrer = referrer_of(desc, content)
+        stored = self._manifests.put(desc, content, names)
+        if referrer is not None:
+            self.listed.announce(referrer, stored)
 
     def _url(self, path: str) -> str:
         return self._endpoint.url(f"{self.name}/{path}")
