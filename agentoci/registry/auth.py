@@ -5,17 +5,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from agentoci._internal.clock import Clock
-from agentoci.registry.challenges import Challenge, choose
+from agentoci.registry.challenges import Challenge, choose, misses_scope
 from agentoci.registry.credentials import Credential
 from agentoci.registry.errors import AuthenticationFailed
 from agentoci.registry.tokens import LoginRefused, Token, TokenServer, basic
 
 logger = logging.getLogger(__name__)
-
-_TOO_NARROW: Final = "insufficient_scope"
 
 
 def pull_scope(repository: str) -> str:
@@ -105,7 +102,7 @@ class Authorizer:
         """
         challenge = choose(challenges)
         demand = "" if challenge is None else challenge.parameters.get("scope", "")
-        if challenge is None or challenge.parameters.get("error") != _TOO_NARROW or not demand:
+        if challenge is None or not demand or not misses_scope([challenge]):
             return None
         asked = _with_demand(scopes, challenge)
         if len(asked) == 1 and _grants(asked) == _grants([demand]):

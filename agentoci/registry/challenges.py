@@ -49,6 +49,11 @@ def _opens(header: str, word: re.Match[str]) -> bool:
     return word[1].lower() in _SCHEMES or header[word.end() :].lstrip(" \t")[:1] not in {"", ","}
 
 
+def misses_scope(challenges: Sequence[Challenge]) -> bool:
+    """Whether a server knows the token and wants one for more (RFC 6750, section 3.1)."""
+    return any(one.parameters.get("error") == "insufficient_scope" for one in challenges)
+
+
 def choose(challenges: Sequence[Challenge]) -> Challenge | None:
     """The one to answer: Bearer with a realm, else Basic, whatever their order."""
     for challenge in challenges:

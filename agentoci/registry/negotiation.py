@@ -7,7 +7,7 @@ from typing import Final
 
 from agentoci.errors import Denied
 from agentoci.registry.auth import Authorizer, reads_only
-from agentoci.registry.challenges import Challenge, parse_challenges
+from agentoci.registry.challenges import Challenge, misses_scope, parse_challenges
 from agentoci.registry.errors import AuthenticationFailed, RegistryUnreachable
 from agentoci.registry.origin import Origin
 from agentoci.registry.realms import UntrustedRealm
@@ -67,10 +67,11 @@ class Negotiation:
         """As the user, with what the registry asks for."""
         header = self._authorizer.ahead(self._scopes)
         answer = self._send(header)
-        if answer.status != 401 or answer.origin != self._home:
+        asked = _challenges(answer)
+        if not self._denies(answer) or (answer.status == 403 and not misses_scope(asked)):
             return answer
         answer.discard()
-        asked = _challenges(answer) or self._greeting()
+        asked = asked or tuple(self._greeting())
         header = self._authorizer.after(asked, self._scopes, rejected=header)
         answer = self._send(header)
         if self._denies(answer):

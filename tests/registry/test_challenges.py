@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentoci.registry.challenges import Challenge, choose, parse_challenges
+from agentoci.registry.challenges import Challenge, choose, misses_scope, parse_challenges
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,10 @@ def test_bearer_is_chosen_before_basic_and_needs_a_realm() -> None:
     assert choose([basic, bearer]) is bearer
     assert choose([Challenge("bearer"), basic]) is basic
     assert choose([Challenge("negotiate")]) is None
+
+
+def test_what_is_missing_is_a_scope_only_when_the_server_says_so() -> None:
+    header = 'Bearer realm="https://a/t",scope="x:y:pull",error="insufficient_scope"'
+    assert misses_scope(parse_challenges(f"Basic realm=x, {header}"))
+    assert not misses_scope(parse_challenges(header.replace("insufficient_scope", "invalid_token")))
+    assert not misses_scope(())
