@@ -196,14 +196,18 @@ def _give_names(src: ReadableTarget, dst: Target, root: Descriptor, names: tuple
         dst.tag(root, name)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _WatchedSource:
-    """Counts what is read for the progress, and ends the stream when the transfer is stopped."""
+    """Tells the progress how far the transfer is, and ends the stream when it is stopped.
+
+    What is read again after a failure does not count again.
+    """
 
     inner: Source
     desc: Descriptor
     progress: Progress
     stop: threading.Event
+    reached: int = 0
 
     def open(self, offset: int = 0) -> AbstractContextManager[Reader]:
         return self._open(offset)
@@ -211,19 +215,25 @@ class _WatchedSource:
     @contextmanager
     def _open(self, offset: int) -> Iterator[Reader]:
         with self.inner.open(offset) as stream:
-            if offset:
-                self.progress.advance(self.desc, offset)
-            yield _WatchedReader(stream, self)
+            self.at(offset)
+            yield _WatchedReader(stream, self, offset)
+
+    def at(self, position: int) -> None:
+        if position > self.reached:
+            self.progress.advance(self.desc, position - self.reached)
+            self.reached = position
 
 
 class _WatchedReader:
-    def __init__(self, stream: Reader, watch: _WatchedSource) -> None:
+    def __init__(self, stream: Reader, watch: _WatchedSource, position: int) -> None:
         self._stream = stream
         self._watch = watch
+        self._position = position
 
     def read(self, size: int = -1, /) -> bytes:
         if self._watch.stop.is_set():
             raise Cancelled("stopped")
         chunk = self._stream.read(size)
-        self._watch.progress.advance(self._watch.desc, len(chunk))
+        self._position += len(chunk)
+        self._watch.at(self._position)
         return chunk

@@ -11,7 +11,7 @@ from agentoci.registry.errors import RegistryUnreachable
 from agentoci.registry.facts import CHUNKED, MONOLITHIC
 from agentoci.registry.feed import Feed
 from agentoci.registry.methods import Plan
-from agentoci.registry.retry import Patience
+from agentoci.registry.retry import RETRIED_STATUSES, Patience
 from agentoci.registry.sessions import PROGRESS, Session
 from agentoci.registry.verdicts import Failure, Verdict
 
@@ -88,22 +88,28 @@ class Sending:
 
     def _next(self, session: Session, failure: Failure) -> Session:
         """The session to go on with after a failure; raises when there is no way on."""
-        if failure.verdict is Verdict.FATAL:
+        if self._refuses_rest(session, failure):
+            self._rest_by_patch = True
+        elif failure.verdict is Verdict.FATAL:
             raise failure.error
-        if failure.verdict in {Verdict.SMALLER, Verdict.OTHER_METHOD}:
+        elif failure.verdict in {Verdict.SMALLER, Verdict.OTHER_METHOD}:
             plan = self._other_plan(session, failure)
             if plan is not None:
                 self._plan = plan
                 session.cancel()
                 return self._open()
-        if failure.verdict is Verdict.WRONG and not self._by_rest(session, failure):
+        elif failure.verdict is Verdict.WRONG:
             self._restart_once(failure)
-        self._tire(session, failure)
-        if failure.verdict is Verdict.RESUME and session.recover(self._feed.sent):
-            return session
-        if failure.verdict is Verdict.WRONG:
             session.cancel()
-        return self._open()
+        self._tire(session, failure)
+        resumable = failure.verdict is Verdict.RESUME or self._refuses_rest(session, failure)
+        return session if resumable and session.recover(self._feed.sent) else self._open()
+
+    def _refuses_rest(self, session: Session, failure: Failure) -> bool:
+        """Whether a PUT that was to carry the rest was refused: a PATCH may still do."""
+        if failure.problem is None or failure.problem.status in RETRIED_STATUSES:
+            return False
+        return failure.closing and 0 < session.held < self._feed.desc.size
 
     def _other_plan(self, session: Session, failure: Failure) -> Plan | None:
         """The plan after a refusal; None when one that may not have been meant was the last."""
@@ -111,18 +117,12 @@ class Sending:
         if failure.verdict is Verdict.OTHER_METHOD:
             plan = self._plan.without()
         elif failure.closing and session.held:
-            plan = None
+            plan = None  # the request had no body
         else:
             plan = self._plan.smaller(str(failure.problem), least=session.least)
         if plan is None and not failure.doubtful:
             raise self._refusal
         return plan
-
-    def _by_rest(self, session: Session, failure: Failure) -> bool:
-        """Whether a closing request with a rest failed; once refused, rests go by PATCH."""
-        rest = failure.closing and 0 < session.held < self._feed.desc.size
-        self._rest_by_patch = self._rest_by_patch or (rest and failure.problem is not None)
-        return rest
 
     def _restart_once(self, failure: Failure) -> None:
         if self._restarted:

@@ -19,6 +19,7 @@ from agentoci.registry.errors import (
     RepositoryNotFound,
     UnsafeDestination,
 )
+from agentoci.registry.facts import RunMemory
 from agentoci.registry.retry import RetryPolicy
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
@@ -131,7 +132,7 @@ def test_put_whose_answer_is_lost_is_not_sent_twice(
 def test_not_found_after_commit_is_asked_for_not_sent_again(
     fake: FakeRegistry, open_repository: Open
 ) -> None:
-    """ghcr answers BLOB_UPLOAD_UNKNOWN to the closing PUT of a blob that it has."""
+    """fault 19: ghcr answers BLOB_UPLOAD_UNKNOWN to the closing PUT of a blob that it has."""
     fake.on("PUT", UPLOADS, refuses(404, "BLOB_UPLOAD_UNKNOWN", "upload unknown"))
     fake.put("team/bot", CONTENT)
     source = CountingSource(CONTENT)
@@ -278,6 +279,51 @@ def test_mount_takes_the_blob_over(fake: FakeRegistry, open_repository: Open) ->
     assert repository.exists(BLOB)
 
 
+def test_mount_that_only_says_so_is_noticed(fake: FakeRegistry, open_repository: Open) -> None:
+    """fault 27: 201, but the blob is not there."""
+    fake.on("POST", "mount=", answers(201), times=2)
+    repository, source = open_repository(fake), open_repository(fake, "team/base")
+    assert not repository.mount(BLOB, source)
+    assert not repository.mount(BLOB, source)
+    repository.push(BLOB, BytesSource(CONTENT))
+    assert repository.exists(BLOB)
+
+
+def test_registry_that_mounts_is_asked_for_proof_once(
+    fake: FakeRegistry, open_repository: Open
+) -> None:
+    other = Descriptor.of(OCTETS, b"other")
+    fake.put("team/base", CONTENT)
+    fake.put("team/base", b"other")
+    memory = RunMemory()
+    repository = open_repository(fake, memory=memory)
+    source = open_repository(fake, "team/base", memory=memory)
+    assert repository.mount(BLOB, source)
+    assert memory.facts(fake.host).mount is True
+    assert repository.mount(other, source)
+    assert [one.method for one in fake.seen] == ["POST", "HEAD", "POST"]
+
+
+def test_failed_mount_teaches_nothing(fake: FakeRegistry, open_repository: Open) -> None:
+    """The source may just not have it, or be hidden."""
+    memory = RunMemory()
+    repository = open_repository(fake, memory=memory)
+    fake.on("POST", "mount=", answers(404), answers(202))
+    for _ in range(2):
+        assert not repository.mount(BLOB, open_repository(fake, "team/base"))
+    assert memory.facts(fake.host).mount is None
+
+
+def test_registry_that_is_known_not_to_mount_is_not_asked(
+    fake: FakeRegistry, open_repository: Open
+) -> None:
+    memory = RunMemory()
+    memory.learn(fake.host, mount=False)
+    repository = open_repository(fake, memory=memory)
+    assert not repository.mount(BLOB, open_repository(fake, "team/base"))
+    assert not fake.seen
+
+
 def test_mount_that_opens_a_session_leaves_it_to_the_push(
     fake: FakeRegistry, open_repository: Open
 ) -> None:
@@ -292,6 +338,7 @@ def test_mount_that_opens_a_session_leaves_it_to_the_push(
 def test_refused_mount_is_not_an_error(
     fake: FakeRegistry, open_repository: Open, status: int
 ) -> None:
+    """fault 27: whatever is wrong with it, the blob can still be sent."""
     fake.on("POST", "mount=", answers(status))
     repository, source = open_repository(fake), open_repository(fake, "team/base")
     assert not repository.mount(BLOB, source)

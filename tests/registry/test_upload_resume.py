@@ -1,0 +1,519 @@
+"""Uploads that are interrupted: they go on where they stood, or start over, and end right."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from agentoci._internal import limits
+from agentoci.content.copy import CopyOptions, copy
+from agentoci.content.memory import MemoryTarget
+from agentoci.content.protocols import NoProgress, Reader
+from agentoci.content.reader import BytesSource, DigestMismatch, SizeMismatch
+from agentoci.registry.errors import RegistryUnreachable, Rejected, UnsafeDestination
+from agentoci.registry.facts import CHUNKED, MONOLITHIC, STREAMED, UPLOAD_METHODS, RunMemory
+from agentoci.registry.repository import Repository
+from agentoci.spec import mediatypes
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.manifest import Manifest
+from tests.registry.conftest import Open
+from tests.registry.fake import Basic, FakeRegistry, Tokens
+from tests.registry.faults import (
+    Exchange,
+    Fault,
+    Reply,
+    adds,
+    answers,
+    changes,
+    cuts_body,
+    drops,
+    lacks,
+    loses_answer,
+    refuses,
+)
+from tests.registry.service import Session
+
+UPLOADS = "/blobs/uploads/"
+MIB = limits.MIB
+CONTENT = bytes(range(256)) * (20 * MIB // 256) + b"end"
+BLOB = Descriptor.of("application/octet-stream", CONTENT)
+ALWAYS = 500
+BODY = {MONOLITHIC: "PUT", STREAMED: "PATCH", CHUNKED: "PATCH"}
+
+
+class Opener:
+    """Opens a fake by one upload method."""
+
+    def __init__(self, open_repository: Open) -> None:
+        self._open = open_repository
+
+    def __call__(self, fake: FakeRegistry, method: str, **options: object) -> Repository:
+        memory = RunMemory()
+        memory.learn(fake.host, upload=method)
+        return self._open(fake, memory=memory, **options)
+
+
+@pytest.fixture
+def open_by(open_repository: Open) -> Opener:
+    return Opener(open_repository)
+
+
+def stored(fake: FakeRegistry) -> bytes | None:
+    return fake.blobs.get(("team/bot", str(BLOB.digest)))
+
+
+def methods(fake: FakeRegistry) -> list[str]:
+    return [one.method for one in fake.seen]
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+@pytest.mark.parametrize("after", [1, 2_000_000, 7_999_999])
+def test_cut_upload_goes_on_where_it_stood(
+    fake: FakeRegistry, open_by: Opener, method: str, after: int
+) -> None:
+    """fault 13: where the registry keeps what has arrived."""
+    fake.on(BODY[method], UPLOADS, cuts_body(after))
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    posts = len(fake.requests("POST"))
+    if after > 1:
+        assert posts == 1
+        assert fake.received == BLOB.size, "nothing was sent twice"
+        assert fake.requests(BODY[method])[1].headers["content-range"].startswith(f"{after}-")
+    else:
+        assert posts == 2, "0-0 may be a byte or none"
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_many_cuts_are_survived_as_long_as_something_arrives(
+    fake: FakeRegistry, open_by: Opener, method: str
+) -> None:
+    fake.on(BODY[method], UPLOADS, cuts_body(MIB), times=12)
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("POST")) == 1
+    assert fake.received == BLOB.size
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_session_that_died_of_a_cut_is_replaced(
+    fake: FakeRegistry, open_by: Opener, method: str
+) -> None:
+    """fault 14: docker-registry 2.8 answers 404 to the status after a cut."""
+    fake.resumes = False
+    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000))
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("POST")) == 2
+    assert len(fake.requests("GET", UPLOADS)) == 1
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_cuts_that_bring_nothing_end(fake: FakeRegistry, open_by: Opener, method: str) -> None:
+    fake.resumes = False
+    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000), times=ALWAYS)
+    with pytest.raises(RegistryUnreachable):
+        open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert len(fake.requests(BODY[method])) == 5
+
+
+@pytest.mark.parametrize(
+    "refusal", [(416, ""), (400, ""), (405, "UNSUPPORTED"), (404, "BLOB_UPLOAD_UNKNOWN"), (413, "")]
+)
+def test_rest_goes_by_patch_when_put_does_not_take_it(
+    fake: FakeRegistry, open_by: Opener, refusal: tuple[int, str]
+) -> None:
+    fake.on("PUT", UPLOADS, cuts_body(5_000_000), refuses(*refusal, "no rests here"))
+    open_by(fake, MONOLITHIC).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    seen = [one for one in methods(fake) if one != "HEAD"]
+    assert seen == ["POST", "PUT", "GET", "PUT", "GET", "PATCH", "PUT"]
+    assert fake.requests("PATCH")[0].headers["content-range"].startswith("5000000-")
+
+
+def test_rest_that_was_taken_for_the_whole_is_sent_anew(
+    fake: FakeRegistry, open_by: Opener
+) -> None:
+    def forget(exchange: Exchange) -> Reply:
+        for session in fake.sessions.values():
+            session.content.clear()
+        headers = {k: v for k, v in exchange.seen.headers.items() if k != "content-range"}
+        return exchange.registry.serve(replace(exchange.seen, headers=headers), exchange.read_body)
+
+    fake.on("PUT", UPLOADS, cuts_body(5_000_000), forget, cuts_body(6_000_000))
+    open_by(fake, MONOLITHIC).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("POST")) == 2
+    assert len(fake.requests("PATCH")) == 1, "the lesson was learned"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        adds(Range="0-99999999999"),
+        adds(Range="bytes 5-9"),
+        adds(Range="garbage"),
+        adds(Range="0-0"),
+        lacks("Range"),
+        answers(200, "Healthcheck requested"),
+        refuses(400, "BLOB_UPLOAD_INVALID", "no such thing"),
+        refuses(404, "BLOB_UPLOAD_UNKNOWN", "gone"),
+        refuses(405, "UNSUPPORTED", "no"),
+    ],
+)
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_status_that_cannot_be_believed_means_a_new_session(
+    fake: FakeRegistry, open_by: Opener, method: str, status: Fault
+) -> None:
+    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000))
+    fake.on("GET", UPLOADS, status, times=5)
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("POST")) == 2
+
+
+def test_status_below_what_was_acknowledged_is_not_believed(
+    fake: FakeRegistry, open_by: Opener
+) -> None:
+    fake.on("PATCH", UPLOADS, Exchange.serve, cuts_body(1_000_000))
+    fake.on("GET", UPLOADS, adds(Range="0-4999999"))
+    open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("POST")) == 2
+
+
+def test_status_is_asked_again_while_the_registry_is_unwell(
+    fake: FakeRegistry, open_by: Opener
+) -> None:
+    fake.on("PATCH", UPLOADS, cuts_body(5_000_000))
+    fake.on("GET", UPLOADS, answers(503), drops())
+    open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("POST")) == 1
+
+
+def test_status_of_a_registry_with_old_answers_is_not_asked(
+    fake: FakeRegistry, open_by: Opener
+) -> None:
+    """fault 15: where Range stands still, nobody knows what a cut has left behind."""
+    stale = adds(Range=f"0-{8 * MIB - 1}")
+    fake.on("PATCH", UPLOADS, stale, stale, cuts_body(1_000_000))
+    open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert not fake.requests("GET", UPLOADS)
+    assert len(fake.requests("POST")) == 2
+
+
+def takes_anything(exchange: Exchange) -> Reply:
+    """Append whatever comes, wherever it belongs."""
+    headers = {k: v for k, v in exchange.seen.headers.items() if k != "content-range"}
+    return exchange.registry.serve(replace(exchange.seen, headers=headers), exchange.read_body)
+
+
+def test_bytes_taken_out_of_order_are_noticed_at_the_end(
+    fake: FakeRegistry, open_by: Opener
+) -> None:
+    """fault 18: docker-registry 2.8 takes a part that it has already; the digest tells."""
+    fake.on("PATCH", UPLOADS, Exchange.serve, loses_answer(), takes_anything, takes_anything)
+    fake.on("GET", UPLOADS, adds(Range=f"0-{8 * MIB - 1}"))
+    open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("PUT")) == len(fake.requests("POST")) == 2
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+@pytest.mark.parametrize("code", ["DIGEST_INVALID", "SIZE_INVALID"])
+def test_wrong_digest_for_ever_ends_after_one_clean_restart(
+    fake: FakeRegistry, open_by: Opener, method: str, code: str
+) -> None:
+    """fault 18: bounded."""
+    fake.on("PUT", UPLOADS, refuses(400, code, "provided digest did not match"), times=ALWAYS)
+    with pytest.raises(Rejected, match=code):
+        open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert len(fake.requests("PUT")) == 2
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_close_whose_answer_is_lost_is_not_repeated(
+    fake: FakeRegistry, open_by: Opener, method: str
+) -> None:
+    """fault 19: the blob is there, so it is not sent again."""
+    fake.on("PUT", UPLOADS, loses_answer())
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert methods(fake)[-2:] == ["PUT", "HEAD"]
+    assert fake.received == BLOB.size
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+@pytest.mark.parametrize("status", [404, 500, 504, 200])
+def test_close_that_is_answered_by_an_error_but_done_is_not_repeated(
+    fake: FakeRegistry, open_by: Opener, method: str, status: int
+) -> None:
+    """fault 19: ghcr answers BLOB_UPLOAD_UNKNOWN to a close that it has carried out."""
+
+    def misreport(reply: Reply) -> None:
+        reply.status = status
+
+    fake.on("PUT", UPLOADS, changes(misreport))
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert methods(fake)[-2:] == ["PUT", "HEAD"]
+    assert fake.received == BLOB.size
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_blob_that_was_lost_at_the_close_is_sent_once_more(
+    fake: FakeRegistry, open_by: Opener, method: str
+) -> None:
+    """fault 20: 404 BLOB_UNKNOWN, and it really is not there."""
+    fake.on("PUT", UPLOADS, refuses(404, "BLOB_UNKNOWN", "lost"))
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("POST")) == len(fake.requests("PUT")) == 2
+    assert fake.received == 2 * BLOB.size
+
+
+@pytest.mark.parametrize("method", [STREAMED, CHUNKED])
+@pytest.mark.parametrize("fault", [answers(503), answers(500), drops()])
+def test_close_that_failed_is_repeated_alone(
+    fake: FakeRegistry, open_by: Opener, method: str, fault: Fault
+) -> None:
+    fake.on("PUT", UPLOADS, fault)
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert fake.received == BLOB.size
+    assert methods(fake)[-4:] == ["PUT", "HEAD", "GET", "PUT"]
+
+
+@pytest.mark.parametrize("method", [STREAMED, CHUNKED])
+@pytest.mark.parametrize("fault", [answers(200, "Healthcheck requested"), answers(502)])
+def test_unwell_answer_to_a_part_is_no_success(
+    fake: FakeRegistry, open_by: Opener, method: str, fault: Fault
+) -> None:
+    """fault 26: a proxy's page comes where 202 is due."""
+    fake.on("PATCH", UPLOADS, fault)
+    open_by(fake, method).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+
+
+EXPIRIES = {MONOLITHIC: 1, STREAMED: 2, CHUNKED: 2}
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_token_that_expires_in_the_middle_is_renewed(open_by: Opener, method: str) -> None:
+    """fault 4: only the request that was refused is sent again."""
+    with FakeRegistry(auth=Tokens()) as fake:
+        tokens = fake.auth
+        assert isinstance(tokens, Tokens)
+
+        def expire(exchange: Exchange) -> Reply:
+            reply = exchange.serve()
+            tokens.expire()
+            return reply
+
+        fake.on("POST", UPLOADS, Exchange.serve, expire)
+        fake.on("PATCH", UPLOADS, Exchange.serve, expire, expire)
+        repository = open_by(fake, method, push=True)
+        repository.push(BLOB, BytesSource(CONTENT))
+        assert stored(fake) == CONTENT
+        assert len(fake.requests("POST", UPLOADS)) == 2, "one without a token, one with"
+        assert len(tokens.asked) == 1 + EXPIRIES[method]
+        again = 8 * MIB if method == CHUNKED else BLOB.size
+        assert fake.received <= BLOB.size + EXPIRIES[method] * again
+
+
+class Interrupted:
+    """Ends in Ctrl-C after some bytes."""
+
+    def __init__(self, after: int) -> None:
+        self.stream = io.BytesIO(CONTENT)
+        self.after = after
+
+    @contextlib.contextmanager
+    def open(self, offset: int = 0) -> Iterator[Reader]:
+        self.stream.seek(offset)
+        yield self
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self.stream.tell() >= self.after:
+            raise KeyboardInterrupt
+        return self.stream.read(size)
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+@pytest.mark.parametrize("answer", [None, 400, 404, 405, 500])
+@pytest.mark.parametrize("after", [0, 10 * MIB])
+def test_ctrl_c_cancels_the_session(
+    fake: FakeRegistry, open_by: Opener, method: str, answer: int | None, after: int
+) -> None:
+    """fault 48: and what the registry says to that does not matter."""
+    if answer is not None:
+        fake.on("DELETE", UPLOADS, answers(answer))
+    with pytest.raises(KeyboardInterrupt):
+        open_by(fake, method).push(BLOB, Interrupted(after))
+    assert len(fake.requests("DELETE", UPLOADS)) == 1
+    assert not fake.blobs
+    if answer is None:
+        assert not fake.sessions
+
+
+class Changing:
+    """Gives other bytes each time it is opened."""
+
+    def __init__(self, *contents: bytes) -> None:
+        self.contents = list(contents)
+
+    @contextlib.contextmanager
+    def open(self, offset: int = 0) -> Iterator[Reader]:
+        content = self.contents.pop(0) if len(self.contents) > 1 else self.contents[0]
+        yield io.BytesIO(content[offset:])
+
+
+WRONG_END = CONTENT[:-1] + b"!"
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        (lambda: BytesSource(WRONG_END), DigestMismatch),
+        (lambda: BytesSource(b"!" + CONTENT[1:]), DigestMismatch),
+        (lambda: BytesSource(CONTENT[:-1]), SizeMismatch),
+        (lambda: BytesSource(CONTENT + b"!"), SizeMismatch),
+    ],
+    ids=["end", "start", "shorter", "longer"],
+)
+def test_wrong_bytes_never_reach_the_repository(
+    fake: FakeRegistry, open_by: Opener, method: str, source: object, error: type[Exception]
+) -> None:
+    repository = open_by(fake, method)
+    with pytest.raises(error):
+        repository.push(BLOB, source())  # type: ignore[operator]
+    assert not fake.blobs
+    assert fake.received < BLOB.size, "the last byte was not sent"
+    assert len(fake.requests("DELETE", UPLOADS)) == 1
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_source_that_changes_under_a_resumed_upload_is_noticed(
+    fake: FakeRegistry, open_by: Opener, method: str
+) -> None:
+    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000))
+    with pytest.raises(DigestMismatch):
+        open_by(fake, method).push(BLOB, Changing(CONTENT, WRONG_END))
+    assert not fake.blobs
+    assert fake.received < BLOB.size
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_foreign_session_gets_every_request_without_credentials(
+    open_by: Opener, method: str
+) -> None:
+    """fault 8: PATCH, status, close and cancel go where the Location says, anonymously."""
+    number = "00000000-0000-0000-0000-000000000000"
+    with FakeRegistry(auth=Basic()) as fake, FakeRegistry(address="127.0.0.2") as storage:
+        storage.sessions[number] = Session("x")
+        url = f"{storage.url}/v2/x/blobs/uploads/{number}?_state=a%2Fb%3D"
+        fake.on("POST", UPLOADS, answers(202, Location=url))
+        storage.on(BODY[method], UPLOADS, cuts_body(5_000_000))
+        repository = open_by(fake, method)
+        assert not repository.exists(BLOB)  # Basic is known from here on
+        repository.push(BLOB, BytesSource(CONTENT))
+        assert storage.blobs["x", str(BLOB.digest)] == CONTENT
+        assert storage.requests("GET", UPLOADS)
+        assert not any("authorization" in one.headers for one in storage.seen)
+        assert all("authorization" in one.headers for one in fake.seen[1:])
+
+
+def test_session_that_moves_to_an_unsafe_place_is_not_followed(
+    fake: FakeRegistry, open_by: Opener
+) -> None:
+    """fault 8: a later Location is held to the same rules as the first."""
+    fake.on("PATCH", UPLOADS, adds(Location="http://169.254.169.254/latest/meta-data"))
+    with pytest.raises(UnsafeDestination, match=r"169\.254"):
+        open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
+
+
+class Reads:
+    """How much is asked of a source at once."""
+
+    def __init__(self) -> None:
+        self.largest = 0
+        self.stream = io.BytesIO(CONTENT)
+
+    @contextlib.contextmanager
+    def open(self, offset: int = 0) -> Iterator[Reader]:
+        self.stream.seek(offset)
+        yield self
+
+    def read(self, size: int = -1, /) -> bytes:
+        self.largest = max(self.largest, size if size >= 0 else BLOB.size)
+        return self.stream.read(size)
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_upload_holds_little_in_memory(fake: FakeRegistry, open_by: Opener, method: str) -> None:
+    fake.chunk_min = 12 * MIB
+    source = Reads()
+    open_by(fake, method).push(BLOB, source)
+    assert stored(fake) == CONTENT
+    assert source.largest <= limits.NETWORK_BUFFER
+
+
+class Counted(NoProgress):
+    """Adds up what the progress is told."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def advance(self, desc: Descriptor, count: int) -> None:
+        if desc.digest == BLOB.digest:
+            self.count += count
+
+
+@pytest.fixture
+def image() -> MemoryTarget:
+    config = b"{}"
+    target = MemoryTarget()
+    manifest = Manifest.build(
+        config=Descriptor.of(mediatypes.AGENT_CONFIG, config),
+        layers=[BLOB],
+        artifact_type=mediatypes.AGENT,
+    )
+    target.push(manifest.config, BytesSource(config))
+    target.push(BLOB, BytesSource(CONTENT))
+    target.push(manifest.descriptor, BytesSource(manifest.raw))
+    target.tag(manifest.descriptor, "1.0")
+    return target
+
+
+@pytest.mark.parametrize("method", UPLOAD_METHODS)
+def test_progress_counts_each_byte_once(
+    fake: FakeRegistry, open_by: Opener, method: str, image: MemoryTarget
+) -> None:
+    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000), cuts_body(2_000_000), times=2)
+    progress = Counted()
+    repository = open_by(fake, method)
+    copy(image, "1.0", repository, "1.0", options=CopyOptions(workers=1, progress=progress))
+    assert stored(fake) == CONTENT
+    assert progress.count == BLOB.size
+
+
+def test_manifest_that_misses_a_lost_blob_brings_it_again(
+    fake: FakeRegistry, open_by: Opener, image: MemoryTarget
+) -> None:
+    """fault 28: registries lose blobs between the upload and the manifest."""
+
+    def lose(exchange: Exchange) -> Reply:
+        fake.blobs.pop(("team/bot", str(BLOB.digest)), None)
+        return exchange.serve()
+
+    fake.checks_children = True
+    fake.on("PUT", "/manifests/", lose)
+    copy(image, "1.0", open_by(fake, MONOLITHIC), "1.0")
+    assert stored(fake) == CONTENT
+    assert ("team/bot", "1.0") in fake.manifests
+    assert len(fake.requests("PUT", UPLOADS)) == 3, "the two blobs, and the lost one"
