@@ -56,6 +56,9 @@ MAX_LIST_PAGES: Final = 10_000
 MAX_LISTED_NAMES: Final = 1_000_000
 """Tags or repositories of one list; they are held in memory."""
 
+MAX_REMOTE_MANIFESTS: Final = 200_000
+"""Manifests of one repository that pruning reads; what hangs on what is held in memory."""
+
 MAX_REDIRECTS: Final = 5
 """Blob redirects: registry to object store, rarely a second hop."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from agentoci.api.builds import Builds
     from agentoci.api.collection import Collection
+    from agentoci.api.copying import Copies
     from agentoci.api.images import Images
     from agentoci.api.logins import Logins
     from agentoci.api.runs import Runs
@@ -168,6 +169,13 @@ class Engine:
         from agentoci.api.transfers import Transfers
 
         return Transfers(self)
+
+    @cached_property
+    def copies(self) -> Copies:
+        """Copy between registries, layouts, archives and the local store."""
+        from agentoci.api.copying import Copies
+
+        return Copies(self)
 
     @cached_property
     def logins(self) -> Logins:

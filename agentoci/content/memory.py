@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound, Reader, Source
 from agentoci.content.reader import VerifiedReader
+from agentoci.content.referrers import of_type, referrer_of
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 
@@ -20,6 +21,7 @@ class MemoryTarget:
     def __init__(self) -> None:
         self._content: dict[Digest, bytes] = {}
         self._names: dict[str, Descriptor] = {}
+        self._referrers: dict[Digest, dict[Digest, Descriptor]] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -39,8 +41,21 @@ class MemoryTarget:
         with source.open() as stream:
             reader = VerifiedReader(stream, desc)
             parts = list(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
+        content = b"".join(parts)
+        referrer = referrer_of(desc, content)
         with self._lock:
-            self._content[desc.digest] = b"".join(parts)
+            self._content[desc.digest] = content
+            if referrer is not None:
+                listed = self._referrers.setdefault(referrer.subject.digest, {})
+                listed[desc.digest] = referrer.entry
+
+    def referrers(
+        self, subject: Descriptor, *, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """What was pushed with this subject."""
+        with self._lock:
+            listed = tuple(self._referrers.get(subject.digest, {}).values())
+        return of_type(listed, artifact_type)
 
     def resolve(self, name: str) -> Descriptor:
         """The descriptor behind a name or digest; raises ContentNotFound."""
