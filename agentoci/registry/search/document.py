@@ -23,9 +23,10 @@ VERSION: Final = 1
 MAX_DESCRIPTION: Final = 2048
 MAX_ANNOTATIONS: Final = 64
 MAX_ANNOTATION: Final = 1024
-"""Characters, annotations, characters of one: an index is for finding, not for reading."""
+MAX_SHORT: Final = 255
+"""Characters, annotations, characters of one, of a key: an index is for finding, not reading."""
 
-_Short = Annotated[str, Field(max_length=255)]
+_Short = Annotated[str, Field(max_length=MAX_SHORT)]
 _VERSION: Final = r"^[A-Za-z0-9_][A-Za-z0-9_.+-]{0,127}$"
 _SHOWN_FAULTS: Final = 3
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from agentoci._internal.clock import Clock, SystemClock
 from agentoci.spec import mediatypes
+from agentoci.spec.version import sort_tags
 
 LONGEST_DESCRIPTION: Final = 512
 
@@ -19,7 +20,7 @@ class Hit:
     """An agent that was found: `NAME:VERSION` is what to pull.
 
     What a source does not say is None; a description is one line that no terminal can be steered
-    by.
+    by. `source` is where it was found, when several were asked.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Hit:
     description: str = ""
     title: str | None = None
     kind: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,5 +102,9 @@ def plain(text: object, *, longest: int = LONGEST_DESCRIPTION) -> str:
 
 
 def first(hits: Iterable[Hit], query: Query) -> tuple[Hit, ...]:
-    """The best hits, as many as are of use."""
-    return tuple(sorted(hits, key=query.rank)[: query.limit])
+    """The best hits, as many as are of use; of one name the newest version leads."""
+    given = list(hits)
+    newest = sort_tags({hit.version or "" for hit in given})
+    age = {version: number for number, version in enumerate(newest)}
+    ordered = sorted(given, key=lambda hit: (*query.rank(hit), age[hit.version or ""]))
+    return tuple(ordered[: query.limit])

@@ -26,15 +26,6 @@ class Place:
     host: str
     prefix: str = ""
 
-    @classmethod
-    def parse(cls, text: str) -> Place:
-        """Read `HOST[:PORT][/PREFIX]`; raises InvalidReference."""
-        host, _, prefix = text.strip("/").partition("/")
-        reference = Reference.parse(f"{host}/{prefix or 'any'}")
-        if not host or reference.registry != host or reference.digest:
-            raise InvalidReference(f"{text!r} is not a registry", hint="write HOST or HOST/PREFIX")
-        return cls(host, prefix)
-
     def holds(self, repository: str) -> bool:
         """Whether a repository is one of this place, by name."""
         return not self.prefix or f"{repository}/".startswith(f"{self.prefix}/")
