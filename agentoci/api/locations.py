@@ -1,4 +1,4 @@
-"""Where content is: a reference, or a name in an image layout (`oci:DIR:NAME`)."""
+"""Where content is: a reference, or a name in a layout (`oci:DIR:NAME`) or an archive."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from typing import Final, TypeAlias
 from agentoci.spec.reference import InvalidReference, Reference
 
 _LAYOUT: Final = "oci:"
+_ARCHIVE: Final = "oci-archive:"
+_REGISTRY: Final = "docker://"
+"""How skopeo's users mark a registry; a reference needs no mark here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,19 @@ class LayoutLocation:
         return f"{_LAYOUT}{self.folder}" + (f":{self.name}" if self.name else "")
 
 
+@dataclass(frozen=True, slots=True)
+class ArchiveLocation:
+    """A file that holds an OCI image layout as a tar, and a name in it (None: not said)."""
+
+    file: Path
+    name: str | None = None
+
+    def __str__(self) -> str:
+        return f"{_ARCHIVE}{self.file}" + (f":{self.name}" if self.name else "")
+
+
 Location: TypeAlias = Reference | LayoutLocation
+AnyLocation: TypeAlias = Location | ArchiveLocation
 
 
 def parse_location(text: str) -> Location:
@@ -32,10 +47,33 @@ def parse_location(text: str) -> Location:
     """
     if not text.startswith(_LAYOUT):
         return Reference.parse(text)
-    folder, _, name = text.removeprefix(_LAYOUT).partition(":")
-    if not folder:
-        raise InvalidReference(f"{text!r}: the folder is empty", hint="write oci:DIR:NAME:TAG")
-    return LayoutLocation(Path(folder), name or None)
+    folder, name = _split(text, _LAYOUT, "the folder is empty", "oci:DIR:NAME:TAG")
+    return LayoutLocation(folder, name)
+
+
+def parse_any_location(text: str) -> AnyLocation:
+    """Read what `parse_location` reads, and `oci-archive:FILE[:NAME]`, `docker://HOST/NAME`.
+
+    Raises InvalidReference.
+    """
+    if text.startswith(_ARCHIVE):
+        file, name = _split(text, _ARCHIVE, "the file is empty", "oci-archive:FILE:NAME:TAG")
+        return ArchiveLocation(file, name)
+    if not text.startswith(_REGISTRY):
+        return parse_location(text)
+    found = Reference.parse(text.removeprefix(_REGISTRY))
+    if found.is_local:
+        raise InvalidReference(
+            f"{text!r}: names no registry", hint=f"Docker Hub is docker.io: docker.io/{found}"
+        )
+    return found
+
+
+def _split(text: str, scheme: str, fault: str, form: str) -> tuple[Path, str | None]:
+    path, _, name = text.removeprefix(scheme).partition(":")
+    if not path:
+        raise InvalidReference(f"{text!r}: {fault}", hint=f"write {form}")
+    return Path(path), name or None
 
 
 def local_name(reference: Reference) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import IO
 
 from agentoci._internal import files, limits
 from agentoci.content.protocols import ContentNotFound, Reader
+from agentoci.content.referrers import fetch_referrer, of_type
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.store.archive import (
@@ -92,6 +94,22 @@ class ArchiveFile:
         if entry is None:
             raise ContentNotFound(f"{name}: not in {self.path}")
         return replace(entry.desc, annotations={})
+
+    def referrers(
+        self, subject: Descriptor, *, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """The manifests of the index whose subject this is; what the archive lacks is not one."""
+        return of_type(self._referrers.get(subject.digest, ()), artifact_type)
+
+    @functools.cached_property
+    def _referrers(self) -> Mapping[Digest, tuple[Descriptor, ...]]:
+        found: dict[Digest, dict[Digest, Descriptor]] = {}
+        for entry in self.entries:
+            with contextlib.suppress(ContentNotFound):
+                referrer = fetch_referrer(self, entry.desc)
+                if referrer is not None:
+                    found.setdefault(referrer.subject.digest, {})[entry.digest] = referrer.entry
+        return {subject: tuple(listed.values()) for subject, listed in found.items()}
 
     def _metadata(self) -> dict[str, bytes]:
         read: dict[str, bytes] = {}

@@ -1,0 +1,268 @@
+"""Copy images between registries, layouts, archives and the local store, attachments included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from agentoci.api.ends import (
+    SourceEnd,
+    TargetEnd,
+    open_source,
+    open_target,
+    present_at,
+    shown_target,
+    target_name,
+)
+from agentoci.api.locations import AnyLocation, ArchiveLocation, parse_any_location
+from agentoci.content.copy import Copied, CopyOptions, copy
+from agentoci.content.graph import walk
+from agentoci.content.protocols import NoProgress, Progress
+from agentoci.content.recursion import (
+    Attachment,
+    LeftOut,
+    RecursionOptions,
+    copy_with_attachments,
+    find_attachments,
+)
+from agentoci.content.standing import IfExists, NameTaken
+from agentoci.errors import Integrity
+from agentoci.spec.descriptor import Descriptor, Platform
+from agentoci.spec.digest import Digest
+from agentoci.spec.reference import Reference
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+_LOOKS: Final = 8
+"""Requests at once when a dry run looks what is there."""
+
+
+class PinnedElsewise(Integrity):
+    """The target pins another digest than the source has."""
+
+
+class Outcome(StrEnum):
+    """How a copy ended: `skipped` left other content where it was."""
+
+    COPIED = "copied"
+    EXISTS = "exists"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRules:
+    """What to copy, and what to do with what is there.
+
+    `recursive` brings what speaks of the image, checkpoints only with `checkpoints`; `platform`
+    picks one image of an index. `workers` is for one image (None: the usual number).
+    """
+
+    recursive: bool = False
+    checkpoints: bool = False
+    platform: Platform | None = None
+    if_exists: IfExists = IfExists.REPLACE
+    workers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDone:
+    """What a copy did, by `requests` to registries; `digest` is what the target's name means."""
+
+    source: str
+    target: str
+    digest: Digest
+    outcome: Outcome = Outcome.COPIED
+    blobs: int = 0
+    moved_blobs: int = 0
+    moved_bytes: int = 0
+    requests: int = 0
+    attached: tuple[Attachment, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlan:
+    """What a copy would move, and what is there already."""
+
+    source: str
+    target: str
+    digest: Digest
+    moves: tuple[Descriptor, ...] = ()
+    present: tuple[Descriptor, ...] = ()
+    attached: tuple[Attachment, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes of what would move."""
+        return sum(desc.size for desc in self.moves)
+
+
+class Copies:
+    """The verb `cp`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def copy(self, source: str, target: str, rules: CopyRules | None = None) -> CopyDone:
+        """Copy an image from one location to another, bit for bit; the name appears last.
+
+        A location is a reference, `oci:DIR[:NAME]` or `oci-archive:FILE[:NAME]`; a short name is
+        one of the local store. An archive is written anew, as a whole. Raises ContentNotFound,
+        NameTaken, PinnedElsewise, and what registries and disks say.
+        """
+        ends = parse_any_location(source), parse_any_location(target)
+        if all(not isinstance(end, Reference) or end.is_local for end in ends):
+            return self.copy_between(*ends, rules)
+        before = self._engine.client.requests
+        done = self.copy_between(*ends, rules)
+        return replace(done, requests=self._engine.client.requests - before)
+
+    def copy_between(
+        self,
+        source: AnyLocation,
+        target: AnyLocation,
+        rules: CopyRules | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> CopyDone:
+        """Like `copy`, for locations that were read already."""
+        rules = rules or CopyRules()
+        progress = progress or self._engine.progress or NoProgress()
+        with open_source(self._engine, source) as found:
+            start = _for_platform(found, rules, what=str(source))
+            name = _checked_name(start, target)
+            done = CopyDone(str(source), shown_target(target, name), start.root.digest)
+            ended = self._settled(done, target, name, rules)
+            if ended is not None:
+                return ended
+            with open_target(self._engine, target, name) as end:
+                return _copied(done, start, end, rules, progress)
+
+    def plan(self, source: str, target: str, rules: CopyRules | None = None) -> CopyPlan:
+        """What `copy` would move; nothing is changed or made."""
+        rules = rules or CopyRules()
+        to = parse_any_location(target)
+        with open_source(self._engine, parse_any_location(source)) as found:
+            start = _for_platform(found, rules, what=source)
+            name = _checked_name(start, to)
+            with open_target(self._engine, to, name, dry=True) as end:
+                plan = CopyPlan(source, shown_target(to, name), start.root.digest)
+                return _planned(plan, start, end, rules)
+
+    def _settled(
+        self, done: CopyDone, target: AnyLocation, name: str, rules: CopyRules
+    ) -> CopyDone | None:
+        """The end of a copy that has nothing to do, or must not; None: go on."""
+        anew = isinstance(target, ArchiveLocation)
+        if anew and rules.if_exists is IfExists.REPLACE:
+            return None
+        present = present_at(self._engine, target, name)
+        if present == done.digest:
+            return None if rules.recursive and not anew else replace(done, outcome=Outcome.EXISTS)
+        if rules.if_exists is IfExists.REPLACE:
+            return None
+        if present is not None and rules.if_exists is IfExists.SKIP:
+            return replace(done, digest=present, outcome=Outcome.SKIPPED)
+        if present is not None:
+            raise NameTaken(
+                f"{done.target} is {present} already, and {done.source} is {done.digest}",
+                hint="--if-exists replace moves the name",
+            )
+        if isinstance(target, ArchiveLocation) and target.file.exists():
+            raise NameTaken(
+                f"{target.file} exists, and an archive is written as a whole",
+                hint="--if-exists replace writes it anew, or name another file",
+            )
+        return None
+
+
+def _for_platform(start: SourceEnd, rules: CopyRules, *, what: str) -> SourceEnd:
+    if rules.platform is None:
+        return start
+    from agentoci.store.images import manifest_for
+
+    return replace(start, root=manifest_for(start.target, start.root, rules.platform, what=what))
+
+
+def _checked_name(start: SourceEnd, target: AnyLocation) -> str:
+    """The name that the target gets; raises PinnedElsewise."""
+    pinned = target.digest if isinstance(target, Reference) else None
+    if pinned is not None and pinned != start.root.digest:
+        raise PinnedElsewise(
+            f"{target}: the source is {start.root.digest}",
+            hint="leave the digest out of the target",
+        )
+    return target_name(target, start)
+
+
+def _copying(end: TargetEnd, rules: CopyRules, progress: Progress) -> CopyOptions:
+    options = CopyOptions(progress=progress)
+    workers = rules.workers if end.parallel else 1
+    return options if workers is None else replace(options, workers=workers)
+
+
+def _copied(
+    done: CopyDone, start: SourceEnd, end: TargetEnd, rules: CopyRules, progress: Progress
+) -> CopyDone:
+    options = _copying(end, rules, progress)
+    if not rules.recursive:
+        copied = copy(start.target, start.root, end.target, end.name, options=options)
+        return _summed(done, [copied])
+    recursion = _recursion(start, end, rules, options)
+    ended = copy_with_attachments(start.target, start.root, end.target, end.name, options=recursion)
+    return replace(
+        _summed(done, [ended.root, *(one for _, one in ended.attached)]),
+        attached=tuple(item for item, _ in ended.attached),
+        left_out=ended.left_out,
+    )
+
+
+def _recursion(
+    start: SourceEnd, end: TargetEnd, rules: CopyRules, options: CopyOptions
+) -> RecursionOptions:
+    return RecursionOptions(
+        checkpoints=rules.checkpoints,
+        beside_source=start.beside,
+        beside_target=end.beside,
+        copying=options,
+    )
+
+
+def _summed(done: CopyDone, parts: list[Copied]) -> CopyDone:
+    moved = any(one.manifest is not None for one in parts)
+    return replace(
+        done,
+        outcome=Outcome.COPIED if moved else Outcome.EXISTS,
+        blobs=sum(one.blobs for one in parts),
+        moved_blobs=sum(one.moved_blobs for one in parts),
+        moved_bytes=sum(one.moved_bytes for one in parts),
+    )
+
+
+def _planned(plan: CopyPlan, start: SourceEnd, end: TargetEnd, rules: CopyRules) -> CopyPlan:
+    if rules.recursive:
+        options = _recursion(start, end, rules, CopyOptions())
+        found = find_attachments(start.target, start.root, options=options)
+        plan = replace(plan, attached=found.found, left_out=found.left_out)
+    needed = _needed(start, [start.root, *(item.desc.bare() for item in plan.attached)])
+    with ThreadPoolExecutor(_LOOKS, thread_name_prefix="look") as pool:
+        there = list(pool.map(end.target.exists, needed))
+    return replace(
+        plan,
+        moves=tuple(desc for desc, here in zip(needed, there, strict=True) if not here),
+        present=tuple(desc for desc, here in zip(needed, there, strict=True) if here),
+    )
+
+
+def _needed(start: SourceEnd, roots: Iterable[Descriptor]) -> list[Descriptor]:
+    """Everything below the roots, each once."""
+    found: dict[Digest, Descriptor] = {}
+    for root in roots:
+        for desc in walk(start.target, root, workers=_LOOKS).descriptors():
+            found.setdefault(desc.digest, desc)
+    return list(found.values())
