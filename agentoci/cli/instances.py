@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentoci.cli import output
+from agentoci.cli.access import access_options
 from agentoci.cli.params import format_option
 from agentoci.errors import AgentociError
 
@@ -228,19 +229,36 @@ def stop_command(engine: Engine, instances: tuple[str, ...], seconds: float) -> 
 
 
 @click.command("rm")
-@click.argument("instances", nargs=-1, required=True)
-@click.option("-f", "--force", is_flag=True, help="Kill it first when it runs.")
+@click.argument("names", nargs=-1, required=True, metavar="INSTANCE...")
+@click.option("-f", "--force", is_flag=True, help="Kill it first; or delete what others need.")
+@click.option("--remote", is_flag=True, help="Delete images at their registry instead.")
+@click.option("--dry-run", is_flag=True, help="With --remote: show what would be deleted.")
+@format_option
+@access_options()
 @click.pass_obj
-def rm_command(engine: Engine, instances: tuple[str, ...], *, force: bool) -> None:
+def rm_command(engine: Engine, /, names: tuple[str, ...], form: str, **switches: bool) -> None:
     """Remove instances.
 
     With everything in them: memory, learned knowledge, history and workspace.
 
+    With --remote, delete images at their registry: the manifest goes, and with it every tag that
+    means it, so this is refused while other tags do, or a tagged index lists it, unless --force
+    says so. `agent untag` takes a single tag away.
+
     \b
-    Example:
+    Examples:
       agent rm coord_001
+      agent rm --remote registry.example.com/team/coordinator:1.0
     """
-    _each(engine, instances, lambda found: engine.runs.remove(found, force=force))
+    if switches["remote"]:
+        from agentoci.cli.remote import remove_images
+
+        force, dry_run = switches["force"], switches["dry_run"]
+        remove_images(engine, names, form, force=force, dry_run=dry_run)
+        return
+    if switches["dry_run"] or form == "json":
+        raise click.UsageError("--dry-run and --format json go with --remote")
+    _each(engine, names, lambda found: engine.runs.remove(found, force=switches["force"]))
 
 
 def _each(engine: Engine, names: Iterable[str], act: Callable[[Instance], object]) -> None:

@@ -9,6 +9,7 @@ from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT
 from agentoci.spec.manifest import Manifest
 from tests.cli.conftest import Agent
 from tests.registry.fake import Basic, FakeRegistry
+from tests.registry.faults import refuses
 
 
 def stock(fake: FakeRegistry, *tags: str, kind: str = "x/y") -> str:
@@ -93,3 +94,77 @@ def test_tags_ask_as_the_user_says(agent: Agent, fake: FakeRegistry):
     assert agent("tags", name, code=5).out == ""
     listed = agent("tags", "-u", "ada", "--password-stdin", name, stdin=b"secret\n")
     assert listed.lines == ["1.0"]
+
+
+# Untag, rm --remote
+
+
+def test_untag_says_what_went(agent: Agent, fake: FakeRegistry):
+    name = f"{fake.host}/team/bot"
+    stock(fake, "1.0", "2.0", "latest")
+    assert agent("untag", f"{name}:1.0", f"{name}:2.0").lines == [
+        f"untagged: {name}:1.0",
+        f"untagged: {name}:2.0",
+    ]
+    assert fake.tags("team/bot") == ["latest"]
+
+
+def test_untag_goes_on_after_a_failure(agent: Agent, fake: FakeRegistry):
+    name = f"{fake.host}/team/bot"
+    digest = stock(fake, "1.0", "latest")
+    ended = agent("untag", "--format", "json", f"{name}:9.9", f"{name}:1.0", code=6)
+    assert ended.json["removed"] == [
+        {
+            "repository": name,
+            "tags": ["1.0"],
+            "digest": digest,
+            "deleted": False,
+            "attachments": [],
+        }
+    ]
+    [failed] = ended.json["failed"]
+    assert failed["reference"] == f"{name}:9.9"
+    assert f"error: {failed['error']}" in ended.err
+    assert fake.tags("team/bot") == ["latest"]
+
+
+def test_dry_runs_say_that_nothing_happened(agent: Agent, fake: FakeRegistry):
+    name = f"{fake.host}/team/bot"
+    digest = stock(fake, "1.0")
+    shown = agent("untag", "--dry-run", f"{name}:1.0")
+    assert (shown.lines, "nothing was changed" in shown.err) == ([f"untagged: {name}:1.0"], True)
+    shown = agent("rm", "--remote", "--dry-run", f"{name}:1.0")
+    assert shown.lines == [f"untagged: {name}:1.0", f"deleted: {name}@{digest}"]
+    assert fake.tags("team/bot") == ["1.0"]
+
+
+def test_rm_remote_deletes_what_nothing_else_needs(agent: Agent, fake: FakeRegistry):
+    name = f"{fake.host}/team/bot"
+    digest = stock(fake, "1.0", "latest")
+    refused = agent("rm", "--remote", f"{name}:1.0", code=7)
+    assert "which would go with it: latest" in refused.err
+    assert "hint: `agent untag`" in refused.err
+    assert agent("rm", "--remote", "--force", f"{name}:1.0").lines == [
+        f"untagged: {name}:1.0",
+        f"untagged: {name}:latest",
+        f"deleted: {name}@{digest}",
+    ]
+    assert fake.tags("team/bot") == []
+
+
+def test_registry_that_deletes_nothing_is_told_from_one_that_denies(
+    agent: Agent, fake: FakeRegistry
+):
+    name = f"{fake.host}/team/bot"
+    stock(fake, "1.0")
+    fake.deletes = False
+    fake.on("DELETE", "sha256:", refuses(405, "UNSUPPORTED", "unsupported"), times=9)
+    for verb in (["rm", "--remote"], ["untag"]):
+        refused = agent(*verb, f"{name}:1.0", code=5)
+        assert "the registry does not delete (405 UNSUPPORTED" in refused.err
+        assert "hint: deletion is often switched off" in refused.err
+
+
+def test_switches_of_images_go_with_remote(agent: Agent):
+    for switch in (["--dry-run"], ["--format", "json"]):
+        assert "--remote" in agent("rm", *switch, "coord_001", code=2).err

@@ -1,0 +1,182 @@
+"""The manifests of a repository at a registry, and what hangs on what.
+
+A registry lists tags only, so what no tag leads to is not seen, and is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from agentoci._internal import limits
+from agentoci.api.tags import resolve_tags
+from agentoci.content.graph import GraphTooLarge
+from agentoci.content.protocols import ContentNotFound, Fetcher
+from agentoci.content.reader import fetch_bytes
+from agentoci.spec import mediatypes
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.jsonio import loads_object
+
+if TYPE_CHECKING:
+    from agentoci.registry.repository import Repository
+
+_ATTACHMENT: Final = r"(sha256|sha512)-([0-9a-f]{64,128})(?:\.[a-z]+)?"
+_LENGTHS: Final = {"sha256": 64, "sha512": 128}
+_WORKERS: Final = 8
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A manifest: the manifests that it lists, and the one that it speaks of."""
+
+    children: tuple[Digest, ...] = ()
+    subject: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteGraph:
+    """What a repository holds, as far as its tags lead to it.
+
+    `pinned` are manifests without a tag that are known to be there only because something speaks of
+    them: somebody may use them by digest.
+    """
+
+    tags: Mapping[str, Digest]
+    nodes: Mapping[Digest, Node]
+    pinned: frozenset[Digest] = frozenset()
+
+    def tags_of(self, digest: Digest) -> list[str]:
+        """The tags that mean a manifest, sorted."""
+        return sorted(tag for tag, found in self.tags.items() if found == digest)
+
+    def parents_of(self, digest: Digest) -> list[Digest]:
+        """The indexes that list a manifest."""
+        return [each for each, node in self.nodes.items() if digest in node.children]
+
+
+def attachment_of(tag: str) -> Digest | None:
+    """What a tag such as `sha256-….sig` (cosign) or `sha256-…` (referrers) speaks of."""
+    match = re.fullmatch(_ATTACHMENT, tag)
+    if match is None or len(match[2]) != _LENGTHS[match[1]]:
+        return None
+    return Digest(match[1], match[2])
+
+
+def fetch_raw(source: Fetcher, desc: Descriptor) -> bytes:
+    """The bytes of a manifest, of whatever type the registry says it is."""
+    if not desc.is_manifest:
+        desc = replace(desc, media_type=mediatypes.OCI_MANIFEST)  # else it is asked for as a blob
+    return fetch_bytes(source, desc)
+
+
+class GraphReader:
+    """Reads a repository's graph, as much of it as the caller asks for, several at a time.
+
+    Raises registry errors, ListingIncomplete, GraphTooLarge, and Integrity for a manifest that
+    cannot be read: nothing is planned on guesses.
+    """
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._descriptors: dict[Digest, Descriptor] = {}
+        self._nodes: dict[Digest, Node] = {}
+        self._read: set[Digest] = set()
+        self._looked: set[Digest] = set()
+        self._pinned: set[Digest] = set()
+        tags = resolve_tags(repository, repository.tags())
+        self._tags = {tag: desc.digest for tag, desc in tags.items()}
+        self._know(tags.values())
+
+    @property
+    def graph(self) -> RemoteGraph:
+        """What has been read until now."""
+        return RemoteGraph(dict(self._tags), dict(self._nodes), frozenset(self._pinned))
+
+    def read_indexes(self) -> None:
+        """Read the indexes that tags lead to, and those within them."""
+        self._read_all(set())
+
+    def read_tagged(self) -> None:
+        """Read what has a tag, and every index below; look for what is spoken of."""
+        self._read_all(set(self._tags.values()))
+        subjects = {found for tag in self._tags if (found := attachment_of(tag)) is not None}
+        subjects |= {node.subject for node in self._nodes.values() if node.subject is not None}
+        unknown = [str(digest) for digest in sorted(subjects - self._nodes.keys())]
+        there = resolve_tags(self._repository, unknown)
+        self._pinned |= {desc.digest for desc in there.values()}
+        self._know(there.values())
+        self._read_all(set())
+
+    def read_around(self, digests: Iterable[Digest]) -> bool:
+        """Read these, what they list and what speaks of them; whether anything was not known."""
+        fresh = {digest for digest in digests if digest not in self._looked}
+        self._looked |= fresh
+        listed = [self._descriptors[digest] for digest in sorted(fresh)]
+        for subject, entries in zip(listed, self._each(self._referrers, listed), strict=True):
+            for entry in entries:
+                self._descriptors.setdefault(entry.digest, entry)
+                known = self._nodes.get(entry.digest, Node())
+                self._nodes[entry.digest] = replace(known, subject=subject.digest)
+        children = {child for digest in fresh for child in self._nodes[digest].children}
+        self._read_all(fresh | children)
+        return bool(fresh)
+
+    def _referrers(self, subject: Descriptor) -> tuple[Descriptor, ...]:
+        try:
+            return self._repository.referrers(subject)
+        except ContentNotFound:
+            return ()
+
+    def _read_all(self, wanted: set[Digest]) -> None:
+        """Read the wanted ones and every known index, until nothing more comes up."""
+        while pending := [
+            desc
+            for digest, desc in self._descriptors.items()
+            if digest not in self._read
+            and (digest in wanted or desc.media_type in mediatypes.INDEXES)
+        ]:
+            for desc, content in zip(pending, self._each(self._fetch, pending), strict=True):
+                self._read.add(desc.digest)
+                if content is not None:
+                    self._take_in(desc, content)
+
+    def _take_in(self, desc: Descriptor, content: bytes) -> None:
+        what = f"{self._repository.name}@{desc.digest}"
+        document = loads_object(content, what=what)
+        listed = document.get("manifests")
+        entries = listed if isinstance(listed, list) else []
+        children = [Descriptor.parse(entry, what=what) for entry in entries]
+        subject = document.get("subject")
+        spoken_of = Descriptor.parse(subject, what=what).digest if subject is not None else None
+        spoken_of = spoken_of or self._nodes[desc.digest].subject
+        self._nodes[desc.digest] = Node(tuple(child.digest for child in children), spoken_of)
+        self._know(children)
+
+    def _know(self, found: Iterable[Descriptor]) -> None:
+        for desc in found:
+            self._descriptors.setdefault(desc.digest, desc)
+            self._nodes.setdefault(desc.digest, Node())
+        if len(self._nodes) > limits.MAX_REMOTE_MANIFESTS:
+            raise GraphTooLarge(
+                f"{self._repository.name}: more than {limits.MAX_REMOTE_MANIFESTS} manifests"
+            )
+
+    def _fetch(self, desc: Descriptor) -> bytes | None:
+        """The manifest; None for one that an index lists and that is not there."""
+        try:
+            return fetch_raw(self._repository, desc)
+        except ContentNotFound:
+            return None
+
+    def _each(self, act: Callable[[Descriptor], T], items: Sequence[Descriptor]) -> list[T]:
+        pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="graph")
+        try:
+            return list(pool.map(act, items))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
