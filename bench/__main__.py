@@ -16,15 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import report
+from bench.line import made_ready, run_line_round
 from bench.memory import fill_page_cache
 from bench.payload import Shape, prepare
-from bench.rounds import Bench, copy_context, prepared, run_round, run_startups
+from bench.rounds import Bench, Prepared, copy_context, prepared, run_round, run_startups
 from bench.tools import versions
 from tests.peers import find_peers
 from tests.registries import KINDS, TOOLS
 
 SMALL = Shape(huge_mib=32, documents=500)
 STARTUPS_PER_ROUND = 4
+LARGE_ROUNDS = 2
 
 
 def main() -> int:
@@ -41,19 +43,34 @@ def main() -> int:
         say(f"memory: {fill_page_cache(work) >> 30} GiB of page cache filled")
         bench = Bench(work, copy_context(payload, work), find_peers(), say)
         with prepared(bench) as ready:
-            for number in range(options.rounds):
-                say(f"round {number + 1} of {options.rounds}")
-                run_round(bench, ready, number)
-        run_startups(bench, STARTUPS_PER_ROUND * options.rounds)
+            if options.part != "line":
+                for number in range(options.rounds):
+                    say(f"round {number + 1} of {options.rounds}")
+                    run_round(bench, ready, number)
+            if options.part != "local":
+                run_line(bench, ready, options.rounds)
+        if options.part != "line":
+            run_startups(bench, STARTUPS_PER_ROUND * options.rounds)
         finish(bench, options, shape)
         say("removing the folders of the rounds")
     return 0
+
+
+def run_line(bench: Bench, ready: Prepared, rounds: int) -> None:
+    """The rounds over a line; the big payload takes half a minute each time, so not in all."""
+    with made_ready(bench) as fleet:
+        for number in range(rounds):
+            say(f"line: round {number + 1} of {rounds}")
+            run_line_round(bench, ready, fleet, number, large=number < LARGE_ROUNDS)
 
 
 def parse_arguments() -> argparse.Namespace:
     """The command line of the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each command runs (5)")
+    parser.add_argument(
+        "--part", choices=["all", "local", "line"], default="all", help="loopback, line, or both"
+    )
     parser.add_argument("--small", action="store_true", help="a small payload, to try things out")
     parser.add_argument("--markdown", action="store_true", help="print the tables as markdown")
     parser.add_argument("--work", type=Path, help="where to work (8 GB; the tools' cache folder)")

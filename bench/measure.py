@@ -20,6 +20,7 @@ class Sample:
     seconds: float
     peak_bytes: int
     sent_bytes: int | None = None
+    requests: int | None = None
 
 
 def measure(commands: Sequence[Command], *, env: Mapping[str, str], log: Path) -> Sample:
@@ -71,6 +72,11 @@ class Series:
     def peak_bytes(self) -> int:
         """The most memory that any run held."""
         return max(sample.peak_bytes for sample in self.samples)
+
+    @property
+    def requests(self) -> int | None:
+        """The most requests that any run made, where they were counted."""
+        return max((s.requests for s in self.samples if s.requests is not None), default=None)
 
     @property
     def sent_bytes(self) -> int | None:

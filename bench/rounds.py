@@ -114,14 +114,14 @@ def run_round(bench: Bench, ready: Prepared, number: int) -> None:
         lambda: _tar(bench, folder),
         lambda: _build(bench, ready, homes / "build", number),
     ]
-    _in_turn(local, number)
-    _in_turn(_pushes(bench, ready, folder, homes), number)
-    _in_turn(_pulls(bench, ready, folder, homes), number)
-    _in_turn(_unpacks(bench, ready, folder, homes), number)
+    in_turn(local, number)
+    in_turn(_pushes(bench, ready, folder, homes), number)
+    in_turn(_pulls(bench, ready, folder, homes), number)
+    in_turn(_unpacks(bench, ready, folder, homes), number)
     _free_space(folder, bench.work / "registries")
 
 
-def _in_turn(pieces: Sequence[Callable[[], None]], number: int) -> None:
+def in_turn(pieces: Sequence[Callable[[], None]], number: int) -> None:
     """Do all pieces, beginning with another one each round."""
     first = number % len(pieces) if pieces else 0
     for piece in [*pieces[first:], *pieces[:first]]:
