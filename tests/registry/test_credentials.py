@@ -281,3 +281,96 @@ def test_one_credential_is_for_one_host() -> None:
     provider = OneCredential("docker.io", ADA)
     assert provider.lookup("index.docker.io") == ADA
     assert provider.lookup("ghcr.io") is None
+
+
+# Name spaces, as podman has them
+
+
+def test_name_space_is_kept_and_forgotten_by_itself(path: Path) -> None:
+    config = DockerConfig(path, environment={})
+    other = Credential("bob", "other")
+    config.store("a.io", ADA)
+    assert config.store("a.io/team", other) == str(path)
+    assert set(json.loads(path.read_text())["auths"]) == {"a.io", "a.io/team"}
+    assert config.lookup("a.io", "team/bot") == other
+    assert config.lookup("a.io", "bot") == ADA
+    assert config.erase("a.io/team")
+    assert config.lookup("a.io", "team/bot") == ADA
+    assert config.erase("a.io/team") is False
+
+
+def test_name_space_is_never_told_to_a_helper(
+    path: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    add_helper(tmp_path, "spy", '#!/bin/sh\nread -r x; echo "$1 $x" >> "$STORE/log"; exit 1\n')
+    write(path, {"credsStore": "spy", "credHelpers": {"a.io": "spy"}})
+    config = DockerConfig(path, environment=environment)
+    config.store("a.io/team", ADA)
+    assert config.lookup("a.io", "team/bot") == ADA
+    assert config.erase("a.io/team")
+    assert not (tmp_path / "store" / "log").exists()
+
+
+def test_helper_runs_once_per_registry(
+    path: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    counting = (
+        '#!/bin/sh\nread -r x; echo "$x" >> "$STORE/log"\necho \'{"Username":"u","Secret":"s"}\'\n'
+    )
+    add_helper(tmp_path, "counting", counting)
+    write(path, {"credsStore": "counting"})
+    config = DockerConfig(path, environment=environment)
+    with ThreadPoolExecutor(8) as pool:
+        names = [f"team/{number}" for number in range(16)]
+        assert set(pool.map(lambda name: config.lookup("a.io", name), names)) == {
+            Credential("u", "s")
+        }
+    config.lookup("b.io")
+    assert (tmp_path / "store" / "log").read_text().split() == ["a.io", "b.io"]
+
+
+def test_failing_helper_is_asked_once_and_fails_each_time(
+    path: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    add_helper(tmp_path, "bad", '#!/bin/sh\necho x >> "$STORE/log"; echo garbage\n')
+    write(path, {"credsStore": "bad"})
+    config = DockerConfig(path, environment=environment)
+    for name in ("one", "two"):
+        with pytest.raises(CredentialHelperFailed, match="its answer is not JSON"):
+            config.lookup("a.io", name)
+    assert (tmp_path / "store" / "log").read_text() == "x\n"
+
+
+def test_login_is_seen_behind_a_cached_answer(path: Path, environment: dict[str, str]) -> None:
+    write(path, {"credsStore": "fake"})
+    config = DockerConfig(path, environment=environment)
+    assert config.lookup("a.io") is None
+    config.store("a.io", ADA)
+    assert config.lookup("a.io") == ADA
+
+
+def test_old_file_is_one_map_of_keys(tmp_path: Path) -> None:
+    old = tmp_path / ".dockercfg"
+    write(old, {"https://index.docker.io/v1/": {"auth": AUTH, "email": "ada@example.com"}})
+    assert DockerConfig(old, environment={}, legacy=True).lookup("docker.io") == ADA
+
+
+def test_identity_token_is_kept_as_docker_keeps_it(path: Path) -> None:
+    config = DockerConfig(path, environment={})
+    config.store("a.io", Credential("ada", identity_token="idt"))
+    config.store("b.io", Credential(identity_token="idt"))
+    auths = json.loads(path.read_text())["auths"]
+    user = base64.b64encode(b"ada:").decode()
+    assert auths == {
+        "a.io": {"auth": user, "identitytoken": "idt"},
+        "b.io": {"identitytoken": "idt"},
+    }
+    assert config.lookup("b.io") == Credential(identity_token="idt")
+
+
+def test_source_is_the_file_or_the_helper(path: Path, environment: dict[str, str]) -> None:
+    write(path, {"auths": {"a.io": {"auth": AUTH}}, "credHelpers": {"b.io": "fake"}})
+    config = DockerConfig(path, environment=environment)
+    config.store("b.io", ADA)
+    sources = [found.source for host in ("a.io", "b.io") if (found := config.lookup(host))]
+    assert sources == [str(path), "docker-credential-fake"]
