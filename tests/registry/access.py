@@ -42,6 +42,7 @@ class Tokens:
     identity_token: str = "identity"
     expires_in: object = 300
     key: str = "token"
+    path: str = "/token"
     realm: str | None = None
     asked: list[list[str]] = field(default_factory=list)
     issued: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -58,12 +59,18 @@ class Tokens:
         if granted is not None and needed <= granted:
             return None
         scope = _scope_text(needed)
-        return f'Bearer realm="{self.realm or f"{url}/token"}",service="fake",scope="{scope}"'
+        realm = self.realm or f"{url}{self.path}"
+        return f'Bearer realm="{realm}",service="fake",scope="{scope}"'
+
+    def heard(self, scopes: list[str]) -> list[str]:
+        """The scopes that count: all, except at servers with less attention."""
+        return scopes
 
     def answer(self, seen: Seen, body: bytes) -> Reply:
         """The token endpoint: GET with a password, or POST with an identity token."""
         form = parse_qs(body.decode())
         scopes = form.get("scope", [""])[0].split() if form else seen.query.get("scope", [])
+        scopes = self.heard(scopes)
         self.asked.append(scopes)
         given = seen.headers.get("authorization", "")
         if form:

@@ -93,6 +93,21 @@ class FakeRegistry(Service):
 
     def serve(self, seen: Seen, read_body: BodyReader) -> Reply:
         """What a well-behaved registry answers."""
+        if isinstance(self.auth, Tokens) and seen.path == self.auth.path:
+            body = read_body()
+            with self._lock:
+                return self.auth.answer(seen, body)
+        with self._lock:
+            challenge = self.auth.refuses(seen, self.url) if self.auth else None
+        if challenge is None:
+            return self.serve_known(seen, read_body)
+        read_body()
+        reply = error(401, "UNAUTHORIZED", "authentication required")
+        reply.headers["WWW-Authenticate"] = ", ".join(self.challenges or [challenge])
+        return reply
+
+    def serve_known(self, seen: Seen, read_body: BodyReader) -> Reply:
+        """The answer to somebody who may ask."""
         try:
             body = read_body()
         except Gone as gone:
@@ -100,17 +115,4 @@ class FakeRegistry(Service):
                 self.keep_part(seen, gone.part)
             raise
         with self._lock:
-            if seen.path == "/token":
-                return self._token(seen, body)
-            challenge = self.auth.refuses(seen, self.url) if self.auth else None
-            return self._unauthorized(challenge) if challenge else self.respond(seen, body)
-
-    def _unauthorized(self, challenge: str) -> Reply:
-        reply = error(401, "UNAUTHORIZED", "authentication required")
-        reply.headers["WWW-Authenticate"] = ", ".join(self.challenges or [challenge])
-        return reply
-
-    def _token(self, seen: Seen, body: bytes) -> Reply:
-        if not isinstance(self.auth, Tokens):
-            return error(404, "UNSUPPORTED", "no tokens here")
-        return self.auth.answer(seen, body)
+            return self.respond(seen, body)

@@ -32,7 +32,10 @@ class Seen:
 
 @dataclass
 class Reply:
-    """What goes back; with `cut`, the connection is reset after so many bytes of the body."""
+    """What goes back; with `cut`, the connection is reset after so many bytes of the body.
+
+    A header with several lines is sent as several headers.
+    """
 
     status: int
     body: bytes = b""

@@ -105,7 +105,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
         for name, value in reply.headers.items():
-            self.send_header(name, value)
+            for line in value.split("\n"):
+                self.send_header(name, line)
         if reply.length and reply.status != 204 and "Content-Length" not in reply.headers:
             self.send_header("Content-Length", str(len(reply.body)))
         if reply.close or not reply.length:
