@@ -137,11 +137,16 @@ class Copies:
             start = _for_platform(found, rules, what=str(source))
             name = _checked_name(start, target)
             done = CopyDone(str(source), shown_target(target, name), start.root.digest)
-            ended = self._settled(done, target, name, rules)
+            anew = isinstance(target, ArchiveLocation)
+            blind = anew and rules.if_exists is IfExists.REPLACE
+            present = None if blind else present_at(self._engine, target, name)
+            ended = None if blind else _settled(done, present, target, rules)
             if ended is not None:
                 return ended
+            named = present == done.digest and not anew
             with open_target(self._engine, target, name) as end:
-                return _copied(done, start, end, rules, progress)
+                recursion = _recursion(start, end, rules, progress, named=named)
+                return _copied(done, start, end, rules, recursion)
 
     def plan(self, source: str, target: str, rules: CopyRules | None = None) -> CopyPlan:
         """What `copy` would move; nothing is changed or made."""
@@ -154,31 +159,32 @@ class Copies:
                 plan = CopyPlan(source, shown_target(to, name), start.root.digest)
                 return _planned(plan, start, end, rules)
 
-    def _settled(
-        self, done: CopyDone, target: AnyLocation, name: str, rules: CopyRules
-    ) -> CopyDone | None:
-        """The end of a copy that has nothing to do, or must not; None: go on."""
-        anew = isinstance(target, ArchiveLocation)
-        if anew and rules.if_exists is IfExists.REPLACE:
-            return None
-        present = present_at(self._engine, target, name)
-        if present == done.digest:
-            return None if rules.recursive and not anew else replace(done, outcome=Outcome.EXISTS)
-        if rules.if_exists is IfExists.REPLACE:
-            return None
-        if present is not None and rules.if_exists is IfExists.SKIP:
-            return replace(done, digest=present, outcome=Outcome.SKIPPED)
-        if present is not None:
-            raise NameTaken(
-                f"{done.target} is {present} already, and {done.source} is {done.digest}",
-                hint="--if-exists replace moves the name",
-            )
-        if isinstance(target, ArchiveLocation) and target.file.exists():
-            raise NameTaken(
-                f"{target.file} exists, and an archive is written as a whole",
-                hint="--if-exists replace writes it anew, or name another file",
-            )
+
+def _settled(
+    done: CopyDone, present: Digest | None, target: AnyLocation, rules: CopyRules
+) -> CopyDone | None:
+    """The end of a copy that has nothing to do, or must not; None: go on.
+
+    `present` is what the target's name means. Raises NameTaken.
+    """
+    if present == done.digest:
+        more = rules.recursive and not isinstance(target, ArchiveLocation)
+        return None if more else replace(done, outcome=Outcome.EXISTS)
+    if rules.if_exists is IfExists.REPLACE:
         return None
+    if present is not None and rules.if_exists is IfExists.SKIP:
+        return replace(done, digest=present, outcome=Outcome.SKIPPED)
+    if present is not None:
+        raise NameTaken(
+            f"{done.target} is {present} already, and {done.source} is {done.digest}",
+            hint="--if-exists replace moves the name",
+        )
+    if isinstance(target, ArchiveLocation) and target.file.exists():
+        raise NameTaken(
+            f"{target.file} exists, and an archive is written as a whole",
+            hint="--if-exists replace writes it anew, or name another file",
+        )
+    return None
 
 
 def _for_platform(start: SourceEnd, rules: CopyRules, *, what: str) -> SourceEnd:
@@ -200,36 +206,31 @@ def _checked_name(start: SourceEnd, target: AnyLocation) -> str:
     return target_name(target, start)
 
 
-def _copying(end: TargetEnd, rules: CopyRules, progress: Progress) -> CopyOptions:
-    options = CopyOptions(progress=progress)
-    workers = rules.workers if end.parallel else 1
-    return options if workers is None else replace(options, workers=workers)
-
-
-def _copied(
-    done: CopyDone, start: SourceEnd, end: TargetEnd, rules: CopyRules, progress: Progress
-) -> CopyDone:
-    options = _copying(end, rules, progress)
-    if not rules.recursive:
-        copied = copy(start.target, start.root, end.target, end.name, options=options)
-        return _summed(done, [copied])
-    recursion = _recursion(start, end, rules, options)
-    ended = copy_with_attachments(start.target, start.root, end.target, end.name, options=recursion)
-    return replace(
-        _summed(done, [ended.root, *(one for _, one in ended.attached)]),
-        attached=tuple(item for item, _ in ended.attached),
-        left_out=ended.left_out,
-    )
-
-
 def _recursion(
-    start: SourceEnd, end: TargetEnd, rules: CopyRules, options: CopyOptions
+    start: SourceEnd, end: TargetEnd, rules: CopyRules, progress: Progress, *, named: bool = False
 ) -> RecursionOptions:
+    copying = CopyOptions(progress=progress)
+    workers = (rules.workers or copying.workers) if end.parallel else 1
     return RecursionOptions(
         checkpoints=rules.checkpoints,
         beside_source=start.beside,
         beside_target=end.beside,
-        copying=options,
+        copying=replace(copying, workers=workers),
+        named=named,
+    )
+
+
+def _copied(
+    done: CopyDone, start: SourceEnd, end: TargetEnd, rules: CopyRules, options: RecursionOptions
+) -> CopyDone:
+    ends = start.target, start.root, end.target, end.name
+    if not rules.recursive:
+        return _summed(done, [copy(*ends, options=options.copying)])
+    ended = copy_with_attachments(*ends, options=options)
+    return replace(
+        _summed(done, [ended.root, *(one for _, one in ended.attached)]),
+        attached=tuple(item for item, _ in ended.attached),
+        left_out=ended.left_out,
     )
 
 
@@ -246,7 +247,7 @@ def _summed(done: CopyDone, parts: list[Copied]) -> CopyDone:
 
 def _planned(plan: CopyPlan, start: SourceEnd, end: TargetEnd, rules: CopyRules) -> CopyPlan:
     if rules.recursive:
-        options = _recursion(start, end, rules, CopyOptions())
+        options = _recursion(start, end, rules, NoProgress())
         found = find_attachments(start.target, start.root, options=options)
         plan = replace(plan, attached=found.found, left_out=found.left_out)
     needed = _needed(start, [start.root, *(item.desc.bare() for item in plan.attached)])

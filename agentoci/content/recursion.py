@@ -80,12 +80,16 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class RecursionOptions:
-    """What to look for, where the neighbours of the name are, and how to copy."""
+    """What to look for, where the neighbours of the name are, and how to copy.
+
+    `named` says that the target's name means the root already, so only attachments are to come.
+    """
 
     checkpoints: bool = False
     beside_source: Neighbours = field(default_factory=Neighbours)
     beside_target: Neighbours = field(default_factory=Neighbours)
     copying: CopyOptions = field(default_factory=CopyOptions)
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,22 +219,33 @@ def copy_with_attachments(
     """
     options = options or RecursionOptions()
     attachments = find_attachments(src, root, options=options)
-    if not attachments.found:
+    if options.named:
+        done = Copied(root, None, 0, 0, 0)
+        attached, gone = _bring_all(src, dst, attachments.found, options)
+    elif not attachments.found:
         done = copy(src, root, dst, dst_name, options=options.copying)
-        return CopiedAll(done, (), attachments.left_out)
-    first = copy(src, root, dst, str(root.digest), options=options.copying)
+        attached, gone = (), ()
+    else:
+        done = copy(src, root, dst, str(root.digest), options=options.copying)
+        attached, gone = _bring_all(src, dst, attachments.found, options)
+        copy(src, root, dst, dst_name, options=options.copying)
+    return CopiedAll(done, attached, (*attachments.left_out, *gone))
+
+
+def _bring_all(
+    src: ReadableTarget, dst: Target, items: Sequence[Attachment], options: RecursionOptions
+) -> tuple[tuple[tuple[Attachment, Copied], ...], tuple[LeftOut, ...]]:
     attached: list[tuple[Attachment, Copied]] = []
-    left_out = list(attachments.left_out)
-    present = _listed(dst, attachments.found)
-    for item in attachments.found:
+    gone: list[LeftOut] = []
+    present = _listed(dst, items)
+    for item in items:
         try:
             attached.append((item, _bring(src, item, dst, present, options)))
         except ContentNotFound:
             if _is_there(src, item.desc):
                 raise
-            left_out.append(LeftOut(item, GONE))
-    copy(src, root, dst, dst_name, options=options.copying)
-    return CopiedAll(first, tuple(attached), tuple(left_out))
+            gone.append(LeftOut(item, GONE))
+    return tuple(attached), tuple(gone)
 
 
 def _listed(dst: Target, items: Iterable[Attachment]) -> Mapping[Digest, frozenset[Digest]]:
