@@ -131,7 +131,7 @@ def _fitted(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[Se
 
 @click.group("index")
 def index_command() -> None:
-    """Keep lists of agents that `agent search` finds.
+    """Keep lists of agents that a search finds.
 
     A search index is an artifact in any registry, or in an OCI image layout (oci:DIR:NAME). Name
     it in the config file, and every search asks it:
@@ -139,6 +139,11 @@ def index_command() -> None:
     \b
       [search]
       sources = ["oci-index://registry.example.com/team/agents-index:latest"]
+
+    \b
+    Examples:
+      agent index add registry.example.com/team/agents-index registry.example.com/team/bot:1.0
+      agent index ls registry.example.com/team/agents-index
     """
 
 
