@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentoci._internal import files, limits
-from agentoci.content.protocols import Reader, Source
+from agentoci.content.protocols import Presence, Reader, Source
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.reference import Reference
@@ -73,14 +73,14 @@ class MountingTarget:
         self._client = client
         self._known = known
 
-    def mount(self, desc: Descriptor, source: object) -> bool:
-        """Mount the blob from the repository that is known to hold it; False: push it."""
+    def take_over(self, desc: Descriptor, source: object) -> Presence | None:
+        """Have the blob from the repository that is known to hold it, or because it is there."""
         del source
         repository = self._known.get(str(desc.digest))
         if repository is None or repository == self._reference.repository:
-            return False
+            return self._inner.take_over(desc, None)
         neighbour = Reference(self._reference.registry, repository)
-        return self._inner.mount(desc, self._client.repository(neighbour))
+        return self._inner.take_over(desc, self._client.repository(neighbour))
 
     def fetch(self, desc: Descriptor, offset: int = 0) -> AbstractContextManager[Reader]:
         """As the repository does."""

@@ -19,6 +19,7 @@ from agentoci.content.protocols import (
     Mounter,
     NoProgress,
     Preparer,
+    Presence,
     Progress,
     Pusher,
     ReadableTarget,
@@ -164,15 +165,19 @@ def copy_blob(
     if stop.is_set():
         raise Cancelled("stopped")
     progress.start(desc, total=desc.size)
-    if dst.exists(desc):
-        progress.finish(desc, outcome="exists")
-        return False
-    if isinstance(dst, Mounter) and dst.mount(desc, src):
-        progress.finish(desc, outcome="mounted")
+    presence = _presence(src, dst, desc)
+    if presence is not None:
+        progress.finish(desc, outcome=presence)
         return False
     dst.push(desc, _WatchedSource(FetchedSource(src, desc), desc, progress, stop))
     progress.finish(desc, outcome="copied")
     return True
+
+
+def _presence(src: ReadableTarget, dst: Pusher, desc: Descriptor) -> Presence | None:
+    if isinstance(dst, Mounter):
+        return dst.take_over(desc, src)
+    return Presence.EXISTS if dst.exists(desc) else None
 
 
 def _push_manifests(dst: Target, graph: Graph, names: tuple[str, ...]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from agentoci.errors import AgentociError, NotFound
@@ -84,12 +85,22 @@ class Target(Fetcher, Pusher, Resolver, Tagger, Protocol):
     """What content can be copied from and to."""
 
 
+class Presence(StrEnum):
+    """How a target has come by a blob without its bytes being sent; the values are shown."""
+
+    EXISTS = "exists"
+    MOUNTED = "mounted"
+
+
 @runtime_checkable
 class Mounter(Protocol):
     """A target that can take over a blob from a neighbour without moving bytes."""
 
-    def mount(self, desc: Descriptor, source: object) -> bool:
-        """Whether the blob was taken over from `source`, the other target; False: push it."""
+    def take_over(self, desc: Descriptor, source: object) -> Presence | None:
+        """Have the blob, from `source` (the other target) or because it is there; None: push it.
+
+        The push is to follow at once: the target may have got ready for it.
+        """
         ...
 
 

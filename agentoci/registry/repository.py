@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from agentoci._internal import limits
-from agentoci.content.protocols import ContentNotFound, Reader, Source
+from agentoci.content.protocols import ContentNotFound, Presence, Reader, Source
 from agentoci.content.reader import SizeMismatch, fetch_bytes
 from agentoci.content.referrers import referrer_of
 from agentoci.registry.auth import pull_scope, push_scope
@@ -128,11 +128,18 @@ class Repository:
 
     def mount(self, desc: Descriptor, source: object) -> bool:
         """Take a blob over from another repository of the same registry; False: push it."""
+        neighbour = self._neighbour(desc, source)
+        return neighbour is not None and self._uploads.mount(desc, neighbour)
+
+    def take_over(self, desc: Descriptor, source: object) -> Presence | None:
+        """Have a blob without its bytes: it is there, or `source` is a repository beside it."""
+        return self._uploads.take_over(desc, self._neighbour(desc, source))
+
+    def _neighbour(self, desc: Descriptor, source: object) -> str | None:
         if not isinstance(source, Repository) or desc.is_manifest:
-            return False
-        if source.origin != self.origin or source.name == self.name:
-            return False
-        return self._uploads.mount(desc, source.name)
+            return None
+        beside = source.origin == self.origin and source.name != self.name
+        return source.name if beside else None
 
     def resolve(self, name: str) -> Descriptor:
         """The manifest behind a tag or digest.

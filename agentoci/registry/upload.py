@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from typing import Final
 from urllib.parse import quote
 
-from agentoci.content.protocols import Source
+from agentoci._internal import limits
+from agentoci.content.protocols import Presence, Source
 from agentoci.errors import Denied
 from agentoci.registry.auth import pull_scope, push_scope
 from agentoci.registry.endpoint import Endpoint
@@ -19,6 +21,9 @@ from agentoci.registry.transport import Request
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 
+_ABSENT_FOR_EMPTY: Final = 8
+"""Blobs that a repository must lack, one after another, to be taken for one that lacks all."""
+
 
 class Uploads:
     """Blob uploads into one repository; safe to use from several threads."""
@@ -29,6 +34,8 @@ class Uploads:
         self._scopes = (push_scope(name),)
         self._sessions: dict[Digest, Session] = {}
         self._small_by_put = True
+        self._absent = 0
+        self._looks_empty = False
 
     def exists(self, desc: Descriptor) -> bool:
         """Whether the repository has the blob."""
@@ -60,6 +67,45 @@ class Uploads:
         session = self._session(desc)
         if answer.status == 202 and session.begin(answer):
             self._sessions[desc.digest] = session
+        return False
+
+    def take_over(self, desc: Descriptor, neighbour: str | None) -> Presence | None:
+        """Have the blob without its bytes, from a neighbour or because it is there; None: push it.
+
+        Asks by HEAD; in a repository that lacked everything so far, a small blob is mounted from
+        the repository itself: that is found when it is there, and else opens the upload, so one
+        request does for two. Where mounting is known to work, the neighbour is asked first.
+        """
+        if neighbour and self._endpoint.facts.mount:
+            if self.mount(desc, neighbour):
+                return Presence.MOUNTED
+            return Presence.EXISTS if self.exists(desc) else None
+        guess = self._looks_empty and neighbour is None and desc.size <= limits.MIB
+        if guess and self._begun(desc):
+            return None
+        if self.exists(desc):
+            self._looks_empty, self._absent = False, 0
+            return Presence.EXISTS
+        self._absent += 1
+        self._looks_empty = self._absent >= _ABSENT_FOR_EMPTY
+        if neighbour and self.mount(desc, neighbour):
+            return Presence.MOUNTED
+        return None
+
+    def _begun(self, desc: Descriptor) -> bool:
+        """Whether the upload is open now; False leaves it to HEAD to tell what is there."""
+        session = self._session(desc)
+        query = f"mount={quote(str(desc.digest), safe='')}&from={quote(self._name, safe='/')}"
+        request = Request("POST", self._url(f"blobs/uploads/?{query}"))
+        try:
+            answer = self._endpoint.exchange(request, self._scopes)
+            answer.discard()
+        except (RegistryUnreachable, Denied):
+            return False
+        if answer.status == 202 and session.begin(answer):
+            self._sessions[desc.digest] = session
+            return True
+        self._looks_empty, self._absent = False, 0
         return False
 
     def push(self, desc: Descriptor, source: Source) -> None:
