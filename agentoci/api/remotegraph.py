@@ -89,7 +89,8 @@ class GraphReader:
         self._read: set[Digest] = set()
         self._looked: set[Digest] = set()
         self._pinned: set[Digest] = set()
-        tags = resolve_tags(repository, repository.tags())
+        self.listed = frozenset(repository.tags())
+        tags = resolve_tags(repository, sorted(self.listed))
         self._tags = {tag: desc.digest for tag, desc in tags.items()}
         self._know(tags.values())
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT
 from agentoci.spec.manifest import Manifest
@@ -168,3 +170,74 @@ def test_registry_that_deletes_nothing_is_told_from_one_that_denies(
 def test_switches_of_images_go_with_remote(agent: Agent):
     for switch in (["--dry-run"], ["--format", "json"]):
         assert "--remote" in agent("rm", *switch, "coord_001", code=2).err
+
+
+# Prune
+
+
+def versions(fake: FakeRegistry) -> None:
+    """Three versions with content of their own."""
+    for version in ("1.0.0", "1.1.0", "2.0.0"):
+        stock(fake, version, kind=f"v/{version}")
+
+
+def test_prune_shows_what_would_go_and_why(agent: Agent, fake: FakeRegistry):
+    versions(fake)
+    name = f"{fake.host}/team/bot"
+    shown = agent("prune", "--remote", name, "--keep-semver", "1", "--dry-run")
+    rows = [line.split(maxsplit=3) for line in shown.lines]
+    assert rows[0] == ["ACTION", "TAGS", "DIGEST", "WHY"]
+    assert {(row[0], row[1], row[3]) for row in rows[1:]} == {
+        ("delete", "1.0.0", "no rule keeps it"),
+        ("delete", "1.1.0", "no rule keeps it"),
+    }
+    assert "would remove 2, keeps 1 tags" in shown.err
+    assert len(fake.tags("team/bot")) == 3
+
+
+def test_prune_removes_when_told_to(agent: Agent, fake: FakeRegistry):
+    versions(fake)
+    name = f"{fake.host}/team/bot"
+    command = ("prune", "--remote", name, "--keep-semver", "1", "--keep", "1.0.*", "--yes")
+    found = agent(*command, "--format", "json").json
+    [removal] = found["removals"]
+    assert (removal["action"], removal["tags"]) == ("delete", ["1.1.0"])
+    assert (removal["outcome"], removal["error"]) == ("removed", None)
+    assert found["kept"] == [
+        {"tag": "1.0.0", "why": "matches 1.0.*"},
+        {"tag": "2.0.0", "why": "is kept by 1"},
+    ]
+    assert fake.tags("team/bot") == ["1.0.0", "2.0.0"]
+    assert "nothing to remove" in agent(*command).err
+
+
+def test_prune_does_not_act_when_nobody_can_be_asked(agent: Agent, fake: FakeRegistry):
+    versions(fake)
+    refused = agent("prune", "--remote", f"{fake.host}/team/bot", "--keep-semver", "1", code=2)
+    assert "--yes" in refused.err
+    assert not fake.seen
+
+
+def test_prune_reports_what_failed(agent: Agent, fake: FakeRegistry):
+    versions(fake)
+    digest = stock(fake, "1.0.0", kind="v/1.0.0")
+    fake.on("DELETE", digest, refuses(403, "DENIED", "locked"))
+    command = ("prune", "--remote", f"{fake.host}/team/bot", "--keep-semver", "1", "--yes")
+    ended = agent(*command, code=1)
+    assert f"failed: {digest}" in ended.err
+    assert "1 of 2 removals failed" in ended.err
+    assert fake.tags("team/bot") == ["1.0.0", "2.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--remote", "localhost:1/x"], "--remote needs --keep-semver"),
+        (["--remote", "localhost:1/x", "--keep-semver", "many", "--dry-run"], "number of versions"),
+        (["--remote", "localhost:1/x", "--all", "--keep-semver", "1"], "--all"),
+        (["--keep-semver", "1", "--yes"], "--keep-semver, --yes: goes with --remote"),
+        (["--remote", "localhost:1/x:1.0", "--keep-semver", "1", "-y"], "names an image"),
+    ],
+)
+def test_prune_takes_options_of_one_kind(agent: Agent, arguments: list[str], words: str):
+    assert words in agent("prune", *arguments, code=2).err
