@@ -122,6 +122,7 @@ class Engine:
                 given=access.credential(),
                 plain_http=access.plain_http,
                 insecure_hosts=frozenset(file.insecure_registries),
+                secure_hosts=frozenset(file.secure_registries),
                 ca_file=access.ca_file or (Path(file.ca_file) if file.ca_file else None),
                 realm_hosts=frozenset(file.realm_hosts),
                 warn=self.warn,

@@ -28,7 +28,8 @@ class ConfigFile:
     """What the config file may say.
 
     `default_registry` is `HOST[:PORT][/PREFIX]`, where short names are pushed to and pulled from;
-    `insecure_registries` are hosts spoken to over plain http; `ca_file` adds authorities;
+    `insecure_registries` are hosts spoken to over plain http, `secure_registries` hosts on this
+    machine that speak TLS nevertheless; `ca_file` adds authorities;
     `realm_hosts` are token servers that get credentials though their registry is elsewhere;
     `[search]` says where `agent search` looks.
     """
@@ -37,6 +38,7 @@ class ConfigFile:
     insecure_registries: tuple[str, ...] = ()
     ca_file: str | None = None
     realm_hosts: tuple[str, ...] = ()
+    secure_registries: tuple[str, ...] = ()
     search: SearchSettings = field(default_factory=SearchSettings)
 
 
@@ -180,7 +182,7 @@ def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise InvalidSettings(f"{path}: unknown key {key!r}", hint=hint)
-    for key in ("insecure_registries", "realm_hosts"):
+    for key in ("insecure_registries", "realm_hosts", "secure_registries"):
         hosts = document.get(key, [])
         if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
             raise InvalidSettings(f"{path}: {key} must be a list of hosts")
@@ -192,6 +194,7 @@ def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
         tuple(document.get("insecure_registries", [])),
         document.get("ca_file"),
         tuple(host.lower() for host in document.get("realm_hosts", [])),
+        tuple(document.get("secure_registries", [])),
         _search(path, document.get("search", {})),
     )
 

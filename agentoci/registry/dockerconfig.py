@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -136,7 +137,11 @@ class DockerConfig:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as exc:
-            raise InvalidRegistryConfig(f"{self.path}: cannot be read: {exc.strerror}") from exc
+            if not os.access(self.path.parent, os.X_OK, effective_ids=True):
+                return {}  # another user's folder, as /run/containers may be
+            raise InvalidRegistryConfig(
+                f"{self.path}: cannot be read: {exc.strerror}", hint="make it readable for yourself"
+            ) from exc
         if not content.strip():
             return {}
         try:

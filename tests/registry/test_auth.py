@@ -16,6 +16,7 @@ from agentoci.registry.errors import (
 )
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.reference import Reference
 from tests.registry.conftest import MakeClient, Open, StepClock
 from tests.registry.fake import Basic, FakeRegistry, Tokens
 from tests.registry.faults import answers, drops, redirects
@@ -50,8 +51,6 @@ def test_push_asks_for_push_once(open_repository: Open) -> None:
 
 
 def test_each_repository_has_its_own_scope(make_client: MakeClient) -> None:
-    from agentoci.spec.reference import Reference
-
     with serve() as fake:
         fake.put("other/bot", CONTENT)
         client = make_client()
@@ -329,8 +328,6 @@ def test_missing_password_names_the_login(open_repository: Open) -> None:
 
 
 def test_credentials_stay_with_their_registry(make_client: MakeClient) -> None:
-    from agentoci.spec.reference import Reference
-
     with FakeRegistry(auth=Basic()) as fake, FakeRegistry(auth=Basic()) as other:
         fake.put("team/bot", CONTENT)
         client = make_client(credentials=OneCredential(fake.host, Credential("ada", "secret")))
@@ -338,3 +335,27 @@ def test_credentials_stay_with_their_registry(make_client: MakeClient) -> None:
         with pytest.raises(AuthenticationFailed):
             fetch_bytes(client.repository(Reference(other.host, "team/bot", "1")), BLOB)
         assert all("authorization" not in one.headers for one in other.seen)
+
+
+def test_credential_given_by_hand_is_for_the_first_registry_alone(make_client: MakeClient) -> None:
+    with FakeRegistry(auth=Basic()) as fake, FakeRegistry(auth=Basic("bob", "other")) as other:
+        stored = OneCredential(other.host, Credential("bob", "other"))
+        client = make_client(credentials=stored, given=Credential("ada", "secret"))
+        for registry in (fake, other, fake):
+            registry.put("team/bot", CONTENT)
+            assert fetch_bytes(client.repository(Reference(registry.host, "team/bot")), BLOB)
+        shown = [{one.headers.get("authorization") for one in each.seen} for each in (fake, other)]
+        assert shown[0] & shown[1] == {None}
+
+
+def test_credential_given_by_hand_beats_the_stored_one(make_client: MakeClient) -> None:
+    with FakeRegistry(auth=Basic()) as fake:
+        fake.put("team/bot", CONTENT)
+        stored = OneCredential(fake.host, Credential("ada", "old"))
+        client = make_client(credentials=stored, given=Credential("ada", "secret"))
+        assert fetch_bytes(client.repository(Reference(fake.host, "team/bot")), BLOB) == CONTENT
+
+
+def test_plain_http_is_spoken_to_what_references_name(make_client: MakeClient) -> None:
+    client = make_client(plain_http=True)
+    assert str(client.repository(Reference("lan.example", "x")).origin) == "http://lan.example"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import stat
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from agentoci.registry.credentials import Credential, OneCredential, canonical_h
 from agentoci.registry.dockerconfig import DockerConfig
 from agentoci.registry.errors import InvalidRegistryConfig
 from agentoci.registry.helpers import CredentialHelper, CredentialHelperFailed
+from tests.store.conftest import NOBODY
 
 ADA = Credential("ada", "pass:word")
 AUTH = base64.b64encode(b"ada:pass:word").decode()
@@ -140,6 +143,24 @@ def test_missing_and_empty_files_hold_nothing(path: Path) -> None:
     assert not path.parent.exists()
     write(path, "\n")
     assert config.lookup("ghcr.io") is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_file_in_a_folder_of_somebody_else_holds_nothing() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        write(folder / "closed" / "auth.json", {"auths": {"ghcr.io": {"auth": AUTH}}})
+        (folder / "closed").chmod(0o700)
+        (folder / "private.json").touch(mode=0o600)
+        os.seteuid(NOBODY)
+        try:
+            closed = DockerConfig(folder / "closed" / "auth.json", environment={})
+            assert closed.lookup("ghcr.io") is None
+            with pytest.raises(InvalidRegistryConfig, match=r"private\.json: cannot be read"):
+                DockerConfig(folder / "private.json", environment={}).lookup("ghcr.io")
+        finally:
+            os.seteuid(0)
 
 
 def test_login_is_kept_in_a_private_file(path: Path) -> None:
