@@ -111,7 +111,7 @@ def copy_blobs(
 ) -> list[Descriptor]:
     """Copy the blobs that `dst` lacks, in parallel; returns those whose bytes moved."""
     stop = threading.Event()
-    pools = _Pools(options)
+    pools = _Pools(graph.blobs, options)
     futures: dict[Future[bool], Descriptor] = {}
     patience: float | None = None
     try:
@@ -132,13 +132,18 @@ def copy_blobs(
 
 
 class _Pools:
-    """Threads for large blobs, and for small ones where there is room for more."""
+    """Threads for large blobs, and the rest of them for small ones."""
 
-    def __init__(self, options: CopyOptions) -> None:
-        streams = min(options.streams, options.workers)
-        self._large = ThreadPoolExecutor(streams, thread_name_prefix="copy")
-        rest = options.workers - streams
-        self._small = ThreadPoolExecutor(rest, thread_name_prefix="copy") if rest else self._large
+    def __init__(self, blobs: Sequence[Descriptor], options: CopyOptions) -> None:
+        large = sum(blob.size > _SMALL for blob in blobs)
+        streams = min(large, options.streams, options.workers)
+        rest = min(len(blobs) - large, options.workers - streams)
+        if streams and rest:
+            self._large = ThreadPoolExecutor(streams, thread_name_prefix="copy")
+            self._small = ThreadPoolExecutor(rest, thread_name_prefix="copy")
+        else:
+            threads = max(1, min(len(blobs), options.workers))
+            self._large = self._small = ThreadPoolExecutor(threads, thread_name_prefix="copy")
 
     def of(self, blob: Descriptor) -> ThreadPoolExecutor:
         return self._large if blob.size > _SMALL else self._small

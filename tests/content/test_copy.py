@@ -332,3 +332,34 @@ def test_several_names_are_given_at_once(make_target: MakeTarget) -> None:
         assert {dst.resolve(name) for name in ("1.0", "1", "latest")} == {root}
         copy(src, root, dst, ("stable", "next"))
         assert {dst.resolve(name) for name in ("stable", "next")} == {root}
+
+
+class Counting(MemoryTarget):
+    """Counts how many blobs of each size are pushed at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = {True: 0, False: 0}
+        self.most = {True: 0, False: 0}
+        self._counting = threading.Lock()
+
+    def push(self, desc: Descriptor, source: Source) -> None:
+        large = desc.size > MIB
+        with self._counting:
+            self.now[large] += 1
+            self.most[large] = max(self.most[large], self.now[large])
+        super().push(desc, source)
+        with self._counting:
+            self.now[large] -= 1
+
+
+@pytest.mark.parametrize("workers", [1, 2, 16])
+def test_few_large_blobs_and_many_small_ones_at_once(workers: int) -> None:
+    src, dst = MemoryTarget(), Counting()
+    small = [bytes([number]) * 100 for number in range(40)]
+    large = [bytes([number]) * (MIB + 1) for number in range(8)]
+    root = put_image(src, *small, *large)
+    copy(src, root, dst, "1.0", options=CopyOptions(workers=workers))
+    assert contents(dst, root) == contents(src, root)
+    assert dst.most[True] <= min(4, workers)
+    assert dst.most[True] + dst.most[False] <= max(workers, 16)
