@@ -14,6 +14,7 @@ from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.store.collect import GcPlan, carry_out, plan_collection, reachable
 from agentoci.store.index import Entry
+from agentoci.store.referrers import attachments_of
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -50,14 +51,21 @@ class Collection:
     ) -> Pruned:
         """Remove untagged images that no instance uses, then collect.
 
+        What is attached to an image stays as long as the image does.
         `every_unused` removes tagged ones too. Raises StoreBusy.
         """
         used = {view.digest for view in self._engine.instance_directory.list()}
-        doomed = tuple(
+        entries = self._engine.store.index.read()
+        unused = [
             entry
-            for entry in self._engine.store.index.read()
+            for entry in entries
             if str(entry.digest) not in used and (every_unused or entry.name is None)
+        ]
+        kept = [entry.desc for entry in entries if entry not in unused]
+        speaking = attachments_of(
+            self._engine.store, unused, reachable(self._engine.store, kept, tolerant=True)
         )
+        doomed = tuple(entry for entry in unused if entry not in speaking)
         return self._collect(doomed, dry_run=dry_run, grace=grace)
 
     def sweep_after(self, gone: Sequence[Descriptor]) -> int:

@@ -77,8 +77,15 @@ class Images:
         self._engine = engine
 
     def list(self, *, name: str | None = None) -> list[ImageRow]:
-        """All names, sorted; `name` keeps those of one repository."""
-        rows = [ImageRow.of(entry) for entry in self._engine.store.index.read()]
+        """All names, sorted; `name` keeps those of one repository.
+
+        What is attached to images is not among them: `agent discover` lists that.
+        """
+        rows = [
+            ImageRow.of(entry)
+            for entry in self._engine.store.index.read()
+            if entry.name is not None or keys.SUBJECT not in entry.annotations
+        ]
         if name is not None:
             rows = [row for row in rows if name in (row.repository, f"{row.repository}:{row.tag}")]
         return sorted(rows, key=lambda r: (r.repository or "~", r.tag or "", str(r.digest)))
@@ -131,8 +138,19 @@ class Images:
             untagged += [e.name for e in removed if e.name]
             if last:
                 gone.append(entry.desc)
+        gone.extend(self._detach(gone))
         freed = self._engine.collection.sweep_after(gone)
         return Removed(tuple(untagged), tuple(desc.digest for desc in gone), freed)
+
+    def _detach(self, gone: Sequence[Descriptor]) -> tuple[Descriptor, ...]:
+        """Take what was attached to these images off the index, too."""
+        from agentoci.store.referrers import orphaned
+
+        store = self._engine.writable_store
+        orphans = orphaned(store, gone) if gone else []
+        with store.index.changing() as change:
+            change.remove(lambda entry: entry in orphans)
+        return tuple(entry.desc for entry in orphans)
 
     def _check_removal(
         self,

@@ -24,5 +24,8 @@ STORED: Final = "dev.agentoci.stored"
 TOTAL_SIZE: Final = "dev.agentoci.size"
 """In a store's index: bytes of config and layers, so that listing opens no other file."""
 
+SUBJECT: Final = "dev.agentoci.subject"
+"""In a store's index: the digest that this manifest speaks of."""
+
 AGENT_NAME: Final = "dev.agentoci.name"
 """In a store's index: the definition's name."""

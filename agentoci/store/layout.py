@@ -192,6 +192,8 @@ class LayoutStore:
         from agentoci.spec.manifest import Manifest
 
         shown = {keys.STORED: timestamp(self._clock.now())}
+        if manifest.subject is not None:
+            shown[keys.SUBJECT] = str(manifest.subject.digest)
         first = manifest if isinstance(manifest, Manifest) else self._first_child(manifest)
         if first is not None:
             shown[keys.TOTAL_SIZE] = str(first.total_size)
@@ -216,6 +218,14 @@ class LayoutStore:
             for folder in filter(Path.is_dir, self._blobs.iterdir()):
                 files.sync_folder(folder)
             self._undurable_names = False
+
+    def referrers(
+        self, subject: Descriptor, *, artifact_type: str | None = None
+    ) -> tuple[Descriptor, ...]:
+        """What speaks of a manifest and is held here."""
+        from agentoci.store.referrers import referrers_in
+
+        return referrers_in(self, subject, artifact_type=artifact_type)
 
     # Leases
 
