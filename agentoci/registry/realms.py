@@ -80,7 +80,7 @@ def _check_stranger(registry: Origin, target: Origin) -> None:
     known = _ELSEWHERE.get(house) == target.host
     if not known and target.host != house and not target.host.endswith(f".{house}"):
         raise UnsafeDestination(
-            f"{registry.netloc} wants credentials sent to {target.netloc}, which is another house"
+            f"{registry.netloc} wants credentials sent to {target.netloc}, outside of {house}"
         )
 
 
