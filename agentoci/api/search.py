@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from agentoci.api.ends import entry_meant
 from agentoci.api.images import ImageRow
 from agentoci.api.locations import LayoutLocation
 from agentoci.api.searchsources import HUB, INDEX, LOCAL, Source, default_sources
@@ -178,6 +177,7 @@ class _Asking:
         return Found(found.hits, warnings)
 
     def _read_layout(self, location: LayoutLocation) -> SearchIndex:
+        from agentoci.api.ends import entry_meant
         from agentoci.registry.search.artifact import read_index
 
         layout = LayoutStore.open(location.folder, clock=self._engine.clock)

@@ -162,13 +162,13 @@ def _entry(text: str, reference: Reference, digest: Digest, found: Described) ->
 
 
 def _update(engine: Engine, where: str, change: Change, *, as_image: bool | None = None) -> Updated:
-    with _writing(engine, parse_location(where)) as (target, name, writing):
-        return update_index(target, name, change, as_image=as_image, writing=writing, what=where)
+    with _writing(engine, parse_location(where)) as (target, name, what, writing):
+        return update_index(target, name, change, as_image=as_image, writing=writing, what=what)
 
 
 @contextlib.contextmanager
-def _writing(engine: Engine, location: Location) -> Iterator[tuple[Target, str, Writing]]:
-    """The index's target and name in it, and how to behave among others who write there."""
+def _writing(engine: Engine, location: Location) -> Iterator[tuple[Target, str, str, Writing]]:
+    """The index's target, its name in it and in full, and how to behave among other writers."""
     chance = random.SystemRandom().random
     if isinstance(location, LayoutLocation):
         if location.name is None:
@@ -176,15 +176,16 @@ def _writing(engine: Engine, location: Location) -> Iterator[tuple[Target, str, 
                 f"{location}: the index needs a name", hint=f"{location}:agents-index:latest"
             )
         store = LayoutStore.create(location.folder, clock=engine.clock)
+        name = _name_there(store, location)
         turns = Turns(location.folder / "ingest", engine.clock)
         with store.using():
-            yield store, _name_there(store, location), Writing(turns, chance, alone=True)
+            yield store, name, f"oci:{location.folder}:{name}", Writing(turns, chance, alone=True)
         return
     reference = engine.transfers.at_registry(location)
     given_name(reference)
     repository = engine.client.repository(reference, push=True)
     turns = Turns(engine.settings.cache / "locks", engine.clock)
-    yield repository, reference.selector, Writing(turns, chance)
+    yield repository, reference.selector, str(reference), Writing(turns, chance)
 
 
 def _name_there(store: LayoutStore, location: LayoutLocation) -> str:

@@ -516,7 +516,7 @@ def test_processes_that_write_at_once_lose_nothing(
                 "agentoci",
                 "index",
                 "add",
-                where,
+                (where, f"{where}:latest")[n % 2],
                 f"{fake.host}/team/bot{n}:1.0",
             ],
             env={**commandline.environment_of(tmp_path / "own")},

@@ -16,7 +16,7 @@ from agentoci.errors import Denied, Unreachable
 from agentoci.registry.client import RegistryClient
 from agentoci.registry.credentials import Credential, OneCredential
 from agentoci.registry.errors import RegistryFailing, RegistryUnreachable, UnsafeDestination
-from agentoci.registry.listing import CatalogMissing
+from agentoci.registry.listing import CatalogMissing, ListingIncomplete
 from agentoci.registry.search.describe import describe, newest
 from agentoci.registry.search.drivers import (
     SearchFailed,
@@ -222,6 +222,7 @@ def test_a_huge_registry_is_looked_at_in_part(fake: SearchableRegistry, client: 
 def test_what_is_gone_or_not_for_us_is_left_out(fake: SearchableRegistry, client: RegistryClient):
     fake.add("team/bot", "1.0")
     fake.add("team/bot-gone", "1.0")
+    fake.put("team/bot-empty", b"a blob")
     fake.add("team/bot-secret", "1.0")
     fake.on("GET", "bot-gone/tags", answers(404))
     fake.on("GET", "bot-secret/tags", answers(403))
@@ -249,8 +250,9 @@ def test_when_all_of_it_fails_the_search_does(fake: SearchableRegistry, client: 
 
 def test_a_registry_without_a_catalog_says_so(fake: SearchableRegistry, client: RegistryClient):
     fake.catalog = False
-    with pytest.raises(CatalogMissing):
+    with pytest.raises(CatalogMissing) as caught:
         search_catalog(client, Place(fake.host), Query("bot"))
+    assert "oci-index://" in str(caught.value.hint)
     with pytest.raises(CatalogMissing):
         search_registry(client, Place(fake.host), Query("bot"))
 
@@ -505,3 +507,12 @@ def test_a_catalog_that_never_ends_is_used_as_far_as_it_came(
     found = search_catalog(client, Place(fake.host), Query("bot"))
     assert names(found.hits) == ["team/bot"]
     assert len(found.warnings) == 1
+
+
+def test_a_catalog_that_says_nothing_for_ever_is_an_error(
+    fake: SearchableRegistry, client: RegistryClient
+):
+    more = {"Link": '</v2/_catalog?n=1&last=x>; rel="next"'}
+    fake.on("GET", "_catalog", answers(200, "{}", **more), times=9)
+    with pytest.raises(ListingIncomplete):
+        search_catalog(client, Place(fake.host), Query("bot"))

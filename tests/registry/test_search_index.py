@@ -98,7 +98,8 @@ def test_the_order_of_adding_does_not_show(agents: list[IndexedAgent], random):
 @given(st.lists(AGENTS, max_size=6), AGENTS)
 def test_adding_twice_is_adding_once(agents: list[IndexedAgent], entry: IndexedAgent):
     once = SearchIndex(agents).with_entries([entry])
-    assert once.with_entries([entry]) == once
+    again = once.with_entries([entry])
+    assert (again, hash(again)) == (once, hash(once))
     assert once.find(entry.key) == entry
     assert once.without(lambda one: one.key == entry.key).find(entry.key) is None
 

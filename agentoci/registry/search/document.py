@@ -166,9 +166,6 @@ class SearchIndex:
     def __hash__(self) -> int:
         return hash(tuple(entry.key for entry in self.entries))
 
-    def __repr__(self) -> str:
-        return f"SearchIndex({len(self.entries)} agents)"
-
 
 def render_schema() -> str:
     """The text of `schemas/search-index.schema.json`."""

@@ -16,7 +16,7 @@ from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import Denied, Integrity
 from agentoci.registry.client import RegistryClient
 from agentoci.registry.endpoint import Endpoint
-from agentoci.registry.listing import ListingIncomplete
+from agentoci.registry.listing import CatalogMissing, ListingIncomplete
 from agentoci.registry.search.hits import Found, Hit, Query, first, plain
 from agentoci.registry.search.repositories import Place, candidates, examine
 from agentoci.registry.transport import Request
@@ -49,6 +49,9 @@ def search_catalog(client: RegistryClient, place: Place, query: Query) -> Found:
         if not exc.found:
             raise
         names, warnings = exc.found, (exc.message,)
+    except CatalogMissing as exc:
+        exc.hint = f"search an index there that `agent index add` made: oci-index://{place.host}/…"
+        raise
     matching = {name: "" for name in names if query.names(name)}
     found = examine(client, candidates(place, matching), query)
     return Found(found.hits, (*warnings, *found.warnings))
