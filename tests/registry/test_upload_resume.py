@@ -39,7 +39,8 @@ from tests.registry.service import Session
 
 UPLOADS = "/blobs/uploads/"
 MIB = limits.MIB
-CONTENT = bytes(range(256)) * (20 * MIB // 256) + b"end"
+CHUNK = MIB
+CONTENT = bytes(range(256)) * (5 * CHUNK // 512) + b"end"
 BLOB = Descriptor.of("application/octet-stream", CONTENT)
 ALWAYS = 500
 BODY = {MONOLITHIC: "PUT", STREAMED: "PATCH", CHUNKED: "PATCH"}
@@ -53,7 +54,7 @@ class Opener:
 
     def __call__(self, fake: FakeRegistry, method: str, **options: object) -> Repository:
         memory = RunMemory()
-        memory.learn(fake.host, upload=method)
+        memory.learn(fake.host, upload=method, chunk=CHUNK)
         return self._open(fake, memory=memory, **options)
 
 
@@ -71,7 +72,7 @@ def methods(fake: FakeRegistry) -> list[str]:
 
 
 @pytest.mark.parametrize("method", UPLOAD_METHODS)
-@pytest.mark.parametrize("after", [1, 2_000_000, 7_999_999])
+@pytest.mark.parametrize("after", [1, 200_000, CHUNK - 1])
 def test_cut_upload_goes_on_where_it_stood(
     fake: FakeRegistry, open_by: Opener, method: str, after: int
 ) -> None:
@@ -92,7 +93,7 @@ def test_cut_upload_goes_on_where_it_stood(
 def test_many_cuts_are_survived_as_long_as_something_arrives(
     fake: FakeRegistry, open_by: Opener, method: str
 ) -> None:
-    fake.on(BODY[method], UPLOADS, cuts_body(MIB), times=12)
+    fake.on(BODY[method], UPLOADS, cuts_body(100_000), times=12)
     open_by(fake, method).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
     assert len(fake.requests("POST")) == 1
@@ -105,7 +106,7 @@ def test_session_that_died_of_a_cut_is_replaced(
 ) -> None:
     """fault 14: docker-registry 2.8 answers 404 to the status after a cut."""
     fake.resumes = False
-    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000))
+    fake.on(BODY[method], UPLOADS, cuts_body(600_000))
     open_by(fake, method).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
     assert len(fake.requests("POST")) == 2
@@ -115,7 +116,7 @@ def test_session_that_died_of_a_cut_is_replaced(
 @pytest.mark.parametrize("method", UPLOAD_METHODS)
 def test_cuts_that_bring_nothing_end(fake: FakeRegistry, open_by: Opener, method: str) -> None:
     fake.resumes = False
-    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000), times=ALWAYS)
+    fake.on(BODY[method], UPLOADS, cuts_body(600_000), times=ALWAYS)
     with pytest.raises(RegistryUnreachable):
         open_by(fake, method).push(BLOB, BytesSource(CONTENT))
     assert len(fake.requests(BODY[method])) == 5
@@ -127,12 +128,12 @@ def test_cuts_that_bring_nothing_end(fake: FakeRegistry, open_by: Opener, method
 def test_rest_goes_by_patch_when_put_does_not_take_it(
     fake: FakeRegistry, open_by: Opener, refusal: tuple[int, str]
 ) -> None:
-    fake.on("PUT", UPLOADS, cuts_body(5_000_000), refuses(*refusal, "no rests here"))
+    fake.on("PUT", UPLOADS, cuts_body(600_000), refuses(*refusal, "no rests here"))
     open_by(fake, MONOLITHIC).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
     seen = [one for one in methods(fake) if one != "HEAD"]
     assert seen == ["POST", "PUT", "GET", "PUT", "GET", "PATCH", "PUT"]
-    assert fake.requests("PATCH")[0].headers["content-range"].startswith("5000000-")
+    assert fake.requests("PATCH")[0].headers["content-range"].startswith("600000-")
 
 
 def test_rest_that_was_taken_for_the_whole_is_sent_anew(
@@ -144,7 +145,7 @@ def test_rest_that_was_taken_for_the_whole_is_sent_anew(
         headers = {k: v for k, v in exchange.seen.headers.items() if k != "content-range"}
         return exchange.registry.serve(replace(exchange.seen, headers=headers), exchange.read_body)
 
-    fake.on("PUT", UPLOADS, cuts_body(5_000_000), forget, cuts_body(6_000_000))
+    fake.on("PUT", UPLOADS, cuts_body(600_000), forget, cuts_body(700_000))
     open_by(fake, MONOLITHIC).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
     assert len(fake.requests("POST")) == 2
@@ -169,7 +170,7 @@ def test_rest_that_was_taken_for_the_whole_is_sent_anew(
 def test_status_that_cannot_be_believed_means_a_new_session(
     fake: FakeRegistry, open_by: Opener, method: str, status: Fault
 ) -> None:
-    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000))
+    fake.on(BODY[method], UPLOADS, cuts_body(600_000))
     fake.on("GET", UPLOADS, status, times=5)
     open_by(fake, method).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
@@ -179,8 +180,8 @@ def test_status_that_cannot_be_believed_means_a_new_session(
 def test_status_below_what_was_acknowledged_is_not_believed(
     fake: FakeRegistry, open_by: Opener
 ) -> None:
-    fake.on("PATCH", UPLOADS, Exchange.serve, cuts_body(1_000_000))
-    fake.on("GET", UPLOADS, adds(Range="0-4999999"))
+    fake.on("PATCH", UPLOADS, Exchange.serve, cuts_body(100_000))
+    fake.on("GET", UPLOADS, adds(Range="0-499999"))
     open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
     assert len(fake.requests("POST")) == 2
@@ -189,7 +190,7 @@ def test_status_below_what_was_acknowledged_is_not_believed(
 def test_status_is_asked_again_while_the_registry_is_unwell(
     fake: FakeRegistry, open_by: Opener
 ) -> None:
-    fake.on("PATCH", UPLOADS, cuts_body(5_000_000))
+    fake.on("PATCH", UPLOADS, cuts_body(600_000))
     fake.on("GET", UPLOADS, answers(503), drops())
     open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
@@ -200,8 +201,8 @@ def test_status_of_a_registry_with_old_answers_is_not_asked(
     fake: FakeRegistry, open_by: Opener
 ) -> None:
     """fault 15: where Range stands still, nobody knows what a cut has left behind."""
-    stale = adds(Range=f"0-{8 * MIB - 1}")
-    fake.on("PATCH", UPLOADS, stale, stale, cuts_body(1_000_000))
+    stale = adds(Range=f"0-{CHUNK - 1}")
+    fake.on("PATCH", UPLOADS, stale, stale, cuts_body(100_000))
     open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
     assert not fake.requests("GET", UPLOADS)
@@ -219,7 +220,7 @@ def test_bytes_taken_out_of_order_are_noticed_at_the_end(
 ) -> None:
     """fault 18: docker-registry 2.8 takes a part that it has already; the digest tells."""
     fake.on("PATCH", UPLOADS, Exchange.serve, loses_answer(), takes_anything, takes_anything)
-    fake.on("GET", UPLOADS, adds(Range=f"0-{8 * MIB - 1}"))
+    fake.on("GET", UPLOADS, adds(Range=f"0-{CHUNK - 1}"))
     open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
     assert len(fake.requests("PUT")) == len(fake.requests("POST")) == 2
@@ -321,7 +322,7 @@ def test_token_that_expires_in_the_middle_is_renewed(open_by: Opener, method: st
         assert stored(fake) == CONTENT
         assert len(fake.requests("POST", UPLOADS)) == 2, "one without a token, one with"
         assert len(tokens.asked) == 1 + EXPIRIES[method]
-        again = 8 * MIB if method == CHUNKED else BLOB.size
+        again = CHUNK if method == CHUNKED else BLOB.size
         assert fake.received <= BLOB.size + EXPIRIES[method] * again
 
 
@@ -345,7 +346,7 @@ class Interrupted:
 
 @pytest.mark.parametrize("method", UPLOAD_METHODS)
 @pytest.mark.parametrize("answer", [None, 400, 404, 405, 500])
-@pytest.mark.parametrize("after", [0, 10 * MIB])
+@pytest.mark.parametrize("after", [0, CHUNK + 1])
 def test_ctrl_c_cancels_the_session(
     fake: FakeRegistry, open_by: Opener, method: str, answer: int | None, after: int
 ) -> None:
@@ -401,7 +402,7 @@ def test_wrong_bytes_never_reach_the_repository(
 def test_source_that_changes_under_a_resumed_upload_is_noticed(
     fake: FakeRegistry, open_by: Opener, method: str
 ) -> None:
-    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000))
+    fake.on(BODY[method], UPLOADS, cuts_body(600_000))
     with pytest.raises(DigestMismatch):
         open_by(fake, method).push(BLOB, Changing(CONTENT, WRONG_END))
     assert not fake.blobs
@@ -418,7 +419,7 @@ def test_foreign_session_gets_every_request_without_credentials(
         storage.sessions[number] = Session("x")
         url = f"{storage.url}/v2/x/blobs/uploads/{number}?_state=a%2Fb%3D"
         fake.on("POST", UPLOADS, answers(202, Location=url))
-        storage.on(BODY[method], UPLOADS, cuts_body(5_000_000))
+        storage.on(BODY[method], UPLOADS, cuts_body(600_000))
         repository = open_by(fake, method)
         assert not repository.exists(BLOB)  # Basic is known from here on
         repository.push(BLOB, BytesSource(CONTENT))
@@ -456,7 +457,7 @@ class Reads:
 
 @pytest.mark.parametrize("method", UPLOAD_METHODS)
 def test_upload_holds_little_in_memory(fake: FakeRegistry, open_by: Opener, method: str) -> None:
-    fake.chunk_min = 12 * MIB
+    fake.chunk_min = 2 * CHUNK
     source = Reads()
     open_by(fake, method).push(BLOB, source)
     assert stored(fake) == CONTENT
@@ -494,7 +495,7 @@ def image() -> MemoryTarget:
 def test_progress_counts_each_byte_once(
     fake: FakeRegistry, open_by: Opener, method: str, image: MemoryTarget
 ) -> None:
-    fake.on(BODY[method], UPLOADS, cuts_body(5_000_000), cuts_body(2_000_000), times=2)
+    fake.on(BODY[method], UPLOADS, cuts_body(600_000), cuts_body(300_000), times=2)
     progress = Counted()
     repository = open_by(fake, method)
     copy(image, "1.0", repository, "1.0", options=CopyOptions(workers=1, progress=progress))
