@@ -47,6 +47,12 @@ MAX_REFERRERS: Final = 5_000
 MAX_REFERRER_PAGES: Final = 100
 """Pages of one list of referrers; real lists have one."""
 
+MAX_ATTACHED_FILES: Final = 100
+"""Files of one attachment: image tools stop at 127 layers."""
+
+MAX_ATTACHED_BYTES: Final = GIB
+"""One attached file; what is larger is content, not a word about content."""
+
 MAX_LIST_PAGE_BYTES: Final = 32 * MIB
 """One page of a registry's list: docker-registry 2.8 sends 100,000 tags as a single one."""
 

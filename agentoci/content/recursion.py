@@ -129,7 +129,7 @@ def find_attachments(
     level = search.take(root)
     with ThreadPoolExecutor(options.copying.workers, thread_name_prefix="referrers") as pool:
         while level:
-            found = pool.map(partial(_attached_to, src, options.beside_source), level)
+            found = pool.map(partial(attached_to, src, options.beside_source), level)
             level = [desc for one in found for item in one for desc in search.judge(item)]
     return Attachments(tuple(search.found.values()), tuple(search.left_out.values()))
 
@@ -182,7 +182,7 @@ class _Search:
         return None
 
 
-def _attached_to(
+def attached_to(
     src: ReadableTarget, beside: Neighbours, subject: Descriptor
 ) -> Sequence[Attachment]:
     """What speaks of one manifest, in an order that depends on the content alone."""
