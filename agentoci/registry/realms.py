@@ -21,6 +21,14 @@ _ELSEWHERE: Final = {
 }
 """Public registries whose token server is known to live in another domain."""
 
+_SECOND_LEVEL: Final = frozenset(
+    {"ac", "co", "com", "edu", "gob", "gov", "gv", "ne", "net", "nom", "or", "org"}
+)
+"""What countries sell names below, as in `co.uk`."""
+
+_SHARED: Final = frozenset({"azurecr.io", "jfrog.io", "github.io", "herokuapp.com", "fly.dev"})
+"""Domains in which every customer has a name."""
+
 
 class UntrustedRealm(UnsafeDestination):
     """A registry named a token server that must not get credentials."""
@@ -87,9 +95,9 @@ def _check_stranger(registry: Origin, target: Origin) -> None:
 def _house(host: str) -> str:
     """The domain whose hosts share an owner with a registry: `docker.io` of registry-1.docker.io.
 
-    The parent, unless that is a place where anybody may register (`io`, `co.uk`): then the host.
+    The parent, unless that is a place where anybody may have a name (`io`, `co.uk`): then the host.
     """
     parent = host.partition(".")[2]
     first, dot, rest = parent.partition(".")
-    open_to_all = not dot or ("." not in rest and len(rest) == 2 and len(first) <= 3)
-    return host if open_to_all else parent
+    national = first in _SECOND_LEVEL and "." not in rest
+    return host if not dot or national or parent in _SHARED else parent

@@ -142,7 +142,7 @@ def private(request: pytest.FixtureRequest) -> Registry:
 def test_private_registry_takes_the_right_password(
     private: Registry, repository: str, image: MemoryTarget, make_client: MakeClient
 ) -> None:
-    make_client().check_login(private.host, USER, PASSWORD)
+    make_client().check_login(private.host, Credential(USER, PASSWORD))
     credentials = OneCredential(private.host, Credential(USER, PASSWORD))
     remote = open_at(make_client, private, repository, push=True, credentials=credentials)
     copy(image, "1.0", remote, "1.0")
@@ -155,7 +155,7 @@ def test_private_registry_refuses_others(
     private: Registry, repository: str, make_client: MakeClient
 ) -> None:
     with pytest.raises(AuthenticationFailed):
-        make_client().check_login(private.host, USER, "wrong")
+        make_client().check_login(private.host, Credential(USER, "wrong"))
     with pytest.raises(AuthenticationFailed, match="wants a user name"):
         open_at(make_client, private, repository).resolve("1.0")
     credentials = OneCredential(private.host, Credential(USER, "wrong"))

@@ -37,7 +37,9 @@ BLOB = Descriptor.of("application/octet-stream", CONTENT)
         ("https://quay.io", "https://evil.io/token", False),
         ("https://quay.io", "https://authn.nvidia.com/token", False),
         ("https://shop.co.uk", "https://evil.co.uk/token", False),
-        ("https://eu.gcr.io", "https://evil.gcr.io/token", False),
+        ("https://registry.abc.de", "https://auth.abc.de/token", True),
+        ("https://team.azurecr.io", "https://team.azurecr.io/oauth2/token", True),
+        ("https://team.azurecr.io", "https://evil.azurecr.io/oauth2/token", False),
         ("https://registry.lan", "https://auth.lan/token", False),
     ],
 )
