@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Iterator
+from typing import Final
 
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound, Presence, Reader, Source
@@ -20,10 +21,13 @@ from agentoci.registry.manifests import Manifests, verified
 from agentoci.registry.origin import Origin
 from agentoci.registry.ranges import LEAST, ParallelDownload
 from agentoci.registry.referrers import Referrers
-from agentoci.registry.transport import Request
+from agentoci.registry.transport import Answer, Request
 from agentoci.registry.upload import Uploads
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+
+_BYTES: Final = "application/octet-stream"
 
 
 class Repository:
@@ -148,6 +152,26 @@ class Repository:
         """
         return self._manifests.resolve(name)
 
+    def blob(self, digest: Digest) -> Descriptor:
+        """The descriptor of a blob, of which only the digest is known.
+
+        By HEAD; by GET where storage servers refuse that. Raises BlobNotFound, Denied,
+        RegistryUnreachable.
+        """
+        answer = self._ask_for_blob("HEAD", digest)
+        if answer.status != 404 and _size(answer) is None:
+            answer.discard()
+            answer = self._ask_for_blob("GET", digest)
+        size = _size(answer)
+        if size is None:
+            raise self._endpoint.error(answer, what=self._what(str(digest)), missing=BlobNotFound)
+        answer.close()
+        return Descriptor(_BYTES, digest, size)
+
+    def _ask_for_blob(self, method: str, digest: Digest) -> Answer:
+        request = Request(method, self._url(f"blobs/{digest}"))
+        return self._endpoint.request(request, self._read, expect={200, 404})
+
     @property
     def deletion(self) -> Deletion:
         """What takes content and tags away again."""
@@ -180,3 +204,8 @@ def _kind(desc: Descriptor) -> tuple[str, str, type[ContentNotFound]]:
     if desc.is_manifest:
         return "manifests", f"{desc.media_type}, {mediatypes.ACCEPT}", ManifestNotFound
     return "blobs", "*/*", BlobNotFound
+
+
+def _size(answer: Answer) -> int | None:
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if answer.status == 200 and length.isdecimal() else None

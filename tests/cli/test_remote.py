@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT
 from agentoci.spec.manifest import Manifest
 from tests.cli.conftest import Agent
+from tests.cli.test_terminal import Terminal
 from tests.registry.fake import Basic, FakeRegistry
-from tests.registry.faults import refuses
+from tests.registry.faults import refuses, spoils_body
 
 
 def stock(fake: FakeRegistry, *tags: str, kind: str = "x/y") -> str:
@@ -241,3 +244,105 @@ def test_prune_reports_what_failed(agent: Agent, fake: FakeRegistry):
 )
 def test_prune_takes_options_of_one_kind(agent: Agent, arguments: list[str], words: str):
     assert words in agent("prune", *arguments, code=2).err
+
+
+def test_prune_asks_on_a_terminal(home: Path, fake: FakeRegistry):
+    versions(fake)
+    command = ("prune", "--remote", f"{fake.host}/team/bot", "--keep-semver", "1")
+    for answer, left in (("n", 3), ("y", 1)):
+        terminal = Terminal(*command)
+        try:
+            terminal.expect("Remove these from")
+            assert "no rule keeps it" in terminal.shown
+            terminal.type(f"{answer}\n")
+            assert terminal.end() == 0
+        finally:
+            terminal.close()
+        assert len(fake.tags("team/bot")) == left
+
+
+# Manifest and blob
+
+
+def test_manifest_is_printed_byte_for_byte(agent: Agent, fake: FakeRegistry, tmp_path: Path):
+    stock(fake, "1.0")
+    _, content = fake.manifests["team/bot", "1.0"]
+    name = f"{fake.host}/team/bot:1.0"
+    for verb in (["manifest"], ["manifest", "get"], ["manifest", "fetch"]):
+        assert agent(*verb, name).out.encode() == content
+    agent("manifest", name, "-o", tmp_path / "manifest.json")
+    assert (tmp_path / "manifest.json").read_bytes() == content
+    indented = agent("manifest", "--format", "json", name)
+    assert indented.json == json.loads(content)
+    assert len(indented.lines) > 10
+
+
+def test_descriptors_of_manifests(agent: Agent, fake: FakeRegistry):
+    digest = stock(fake, "1.0")
+    name = f"{fake.host}/team/bot:1.0"
+    size = len(fake.manifests["team/bot", "1.0"][1])
+    expected = {"mediaType": mediatypes.OCI_MANIFEST, "digest": digest, "size": size}
+    assert agent("manifest", "--descriptor", name).json == expected
+    assert agent("manifest", "head", name).json == expected
+    assert agent("manifest", "head", "--digest", name).out == f"{digest}\n"
+
+
+def test_manifest_is_stored_from_a_file_or_stdin(agent: Agent, fake: FakeRegistry, tmp_path: Path):
+    digest = stock(fake, "1.0")
+    _, content = fake.manifests["team/bot", "1.0"]
+    (tmp_path / "manifest.json").write_bytes(content)
+    put = agent("manifest", "put", tmp_path / "manifest.json", f"{fake.host}/team/bot:2.0")
+    assert put.out == f"{digest}\n"
+    put = agent("manifest", "put", "--format", "json", "-", f"{fake.host}/x", stdin=content)
+    assert put.json["digest"] == digest
+    assert fake.manifests["x", digest] == fake.manifests["team/bot", "2.0"]
+    assert agent("manifest", "put", "-", f"{fake.host}/x", stdin=b"{}", code=8).out == ""
+
+
+def test_blob_comes_and_goes(agent: Agent, fake: FakeRegistry, tmp_path: Path):
+    (tmp_path / "blob").write_bytes(b"\x00\xff\n")
+    digest = agent("blob", "put", tmp_path / "blob", f"{fake.host}/team/bot").out.strip()
+    name = f"{fake.host}/team/bot@{digest}"
+    assert agent("blob", "head", name).json["size"] == 3
+    agent("blob", name, "-o", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b"\x00\xff\n"
+    assert agent("blob", "rm", name).out == f"deleted: {digest}\n"
+    assert agent("blob", "get", name, code=6).out == ""
+
+
+def test_wrong_blob_makes_no_file(agent: Agent, fake: FakeRegistry, tmp_path: Path):
+    digest = fake.put("team/bot", b"content")
+    fake.on("GET", "/blobs/", spoils_body(lambda body: b"consent"), times=9)
+    agent("blob", f"{fake.host}/team/bot@{digest}", "-o", tmp_path / "file", code=8)
+    assert not list(tmp_path.glob("*file*"))
+
+
+def test_terminal_is_shown_documents_only(home: Path, fake: FakeRegistry):
+    binary, document = (fake.put("team/bot", content) for content in (b"\x1b[31m\x00", b'{"a":1}'))
+    for digest, words, code in ((binary, "nothing for a terminal", 2), (document, '"a": 1', 0)):
+        terminal = Terminal("blob", f"{fake.host}/team/bot@{digest}")
+        try:
+            terminal.expect(words)
+            assert terminal.end() == code
+        finally:
+            terminal.close()
+        assert "\x1b[31m" not in terminal.shown
+
+
+@pytest.mark.parametrize("group", ["manifest", "blob"])
+def test_groups_explain_their_verbs(agent: Agent, group: str):
+    shown = agent(group, "--help").out
+    for verb in ("get", "head", "put"):
+        assert f"\n  {verb} " in shown
+        text = agent(group, verb, "--help").out
+        assert f"agent {group} {verb}" in text.partition("Example")[2]
+
+
+def test_image_of_the_local_store_has_a_manifest(agent: Agent, stocked: Path):
+    content = agent("manifest", "talker:1.0").out.encode()
+    digest = agent("manifest", "head", "--digest", "talker:1.0").out.strip()
+    assert f"sha256:{hashlib.sha256(content).hexdigest()}" == digest
+    config = json.loads(content)["config"]
+    shown = agent("blob", f"talker:1.0@{config['digest']}").out
+    assert len(shown.encode()) == config["size"]
+    assert "no such image" in agent("manifest", "nothing:1.0", code=6).err

@@ -1,0 +1,168 @@
+"""Manifests and blobs as they are: read, described and stored without a change of a byte."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agentoci._internal import limits
+from agentoci.api.ends import open_source
+from agentoci.api.locations import AnyLocation, LayoutLocation, parse_any_location
+from agentoci.api.remotegraph import fetch_raw
+from agentoci.api.repositories import as_written, open_repository
+from agentoci.content.protocols import ContentNotFound, Fetcher, Reader
+from agentoci.content.reader import BytesSource, VerifiedReader
+from agentoci.spec.descriptor import Descriptor, Platform
+from agentoci.spec.digest import Digest
+from agentoci.spec.manifest import parse_manifest
+from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.store.images import manifest_for
+from agentoci.store.layout import LayoutStore
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+_BYTES: Final = "application/octet-stream"
+
+
+class OtherDigest(InvalidReference):
+    """The reference pins a digest that is not the content's."""
+
+
+def get_manifest(
+    engine: Engine, text: str, *, platform: Platform | None = None
+) -> tuple[Descriptor, bytes]:
+    """A manifest's descriptor and bytes, verified.
+
+    A name with a registry is asked for there, a short one looked for in the local store, and then
+    at the default registry; `oci:DIR:NAME` and `oci-archive:FILE:NAME` are read too. Of an index
+    `platform` gives the manifest for it. Raises ContentNotFound, NoSuchPlatform, registry errors.
+    """
+    with open_source(engine, _source(engine, text)) as end:
+        root = end.root
+        if platform is not None:
+            root = manifest_for(end.target, root, platform, what=text)
+        return root, fetch_raw(end.target, root)
+
+
+def head_manifest(engine: Engine, text: str, *, platform: Platform | None = None) -> Descriptor:
+    """A manifest's descriptor; reads no content unless a platform is to be chosen."""
+    with open_source(engine, _source(engine, text)) as end:
+        if platform is None:
+            return end.root
+        return manifest_for(end.target, end.root, platform, what=text)
+
+
+def put_manifest(engine: Engine, content: bytes, text: str) -> Descriptor:
+    """Store a manifest at a registry, under a tag, or under its digest when none is said.
+
+    Its media type is what it says itself, or what its form is. Raises InvalidManifest, OtherDigest,
+    ManifestRejected, and other registry errors.
+    """
+    reference = _at_registry(text)
+    manifest = parse_manifest(content, what="the manifest")
+    desc = Descriptor.of(manifest.media_type, content)
+    if reference.digest not in (None, desc.digest):
+        raise OtherDigest(f"{text}: the manifest has digest {desc.digest}")
+    repository = open_repository(engine, reference, push=True)
+    if reference.tag is None:
+        repository.push(desc, BytesSource(content))
+    else:
+        repository.push_tagged(desc, content, (reference.tag,))
+    return desc
+
+
+def head_blob(engine: Engine, text: str) -> Descriptor:
+    """The descriptor of `NAME@DIGEST`: of a registry, the local store, or `oci:DIR@DIGEST`.
+
+    Raises InvalidReference, ContentNotFound, registry errors.
+    """
+    return _find_blob(engine, text)[1]
+
+
+@contextlib.contextmanager
+def open_blob(engine: Engine, text: str) -> Iterator[tuple[Descriptor, Reader]]:
+    """A blob's stream, which raises at its end unless size and digest are right."""
+    source, desc = _find_blob(engine, text)
+    with source.fetch(desc) as stream:
+        yield desc, VerifiedReader(stream, desc)
+
+
+def put_blob(engine: Engine, path: Path, text: str) -> Descriptor:
+    """Store a file as a blob at a registry; raises OtherDigest, OSError, registry errors."""
+    reference = _at_registry(text)
+    desc = _describe(path)
+    if reference.digest not in (None, desc.digest):
+        raise OtherDigest(f"{text}: {path} has digest {desc.digest}")
+    repository = open_repository(engine, reference, push=True)
+    if not repository.exists(desc):
+        repository.push(desc, _File(path))
+    return desc
+
+
+def _source(engine: Engine, text: str) -> AnyLocation:
+    location = parse_any_location(text)
+    if not isinstance(location, Reference) or not location.is_local:
+        return location
+    try:
+        engine.images.find(text)
+    except ContentNotFound:
+        if not engine.transfers.has_registry(text):
+            raise
+        return engine.transfers.at_registry(location)
+    return location
+
+
+def _at_registry(text: str) -> Reference:
+    if not isinstance(parse_any_location(text), Reference):
+        raise InvalidReference(
+            f"{text!r} is no repository of a registry", hint="write HOST/NAME or HOST/NAME:TAG"
+        )
+    return as_written(text)
+
+
+def _find_blob(engine: Engine, text: str) -> tuple[Fetcher, Descriptor]:
+    name, at, pinned = text.rpartition("@")
+    if not at:
+        raise InvalidReference(f"{text!r} names no blob", hint=f"write {text}@sha256:…")
+    digest = Digest.parse(pinned)
+    location = parse_any_location(name)
+    if isinstance(location, Reference) and not location.is_local:
+        repository = open_repository(engine, location)
+        return repository, repository.blob(digest)
+    store = engine.store
+    if isinstance(location, LayoutLocation):
+        store = LayoutStore.open(location.folder, clock=engine.clock)
+    try:
+        size = store.path(digest).stat().st_size
+    except FileNotFoundError as exc:
+        raise ContentNotFound(f"{text}: no such blob") from exc
+    return store, Descriptor(_BYTES, digest, size)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file as a source."""
+
+    path: Path
+
+    @contextlib.contextmanager
+    def open(self, offset: int = 0) -> Iterator[Reader]:
+        """Its bytes from `offset` on."""
+        with self.path.open("rb") as stream:
+            stream.seek(offset)
+            yield stream
+
+
+def _describe(path: Path) -> Descriptor:
+    import hashlib
+
+    state, size = hashlib.sha256(), 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(limits.COPY_BUFFER):
+            state.update(chunk)
+            size += len(chunk)
+    return Descriptor(_BYTES, Digest.from_hash(state), size)
