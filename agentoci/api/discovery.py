@@ -43,9 +43,12 @@ def discover(
     Nothing is pulled or changed. Raises ContentNotFound and registry errors.
     """
     subject = find_subject(engine, text, local=local)
-    found = _recursive(subject) if recursive else _direct(subject, artifact_type)
-    if artifact_type is not None:
-        found = tuple(item for item in found if artifact_type in _kinds(item))
+    if recursive:
+        found = _recursive(subject)
+        if artifact_type is not None:
+            found = tuple(item for item in found if artifact_type in _kinds(item))
+    else:
+        found = _direct(subject, artifact_type)
     return Discovered(subject.shown, subject.root, found)
 
 

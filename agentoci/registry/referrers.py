@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound, Fetcher
+from agentoci.content.reader import fetch_bytes
 from agentoci.content.referrers import (
     NotAReferrerList,
     Referrer,
@@ -71,7 +72,6 @@ class Referrers:
     ) -> None:
         self._endpoint = endpoint
         self._name = name
-        self._manifests = manifests
         self._source = source
         self._read = read
         self._write = write
@@ -93,12 +93,12 @@ class Referrers:
         with contextlib.suppress(Integrity):
             entries = of_type(readable(self.fallback.read(subject.digest)), artifact_type)
             left_over = [entry for entry in entries if entry.digest not in present]
-            listed += tuple(entry for entry in left_over if self._manifests.exists(entry))
+            listed += tuple(entry for entry in left_over if self._is_there(entry))
         return listed
 
     def supported(self, subject: Descriptor) -> bool:
         """Whether the registry lists referrers by itself; asks it."""
-        return self._asked(subject.digest, None) is not None
+        return self._pages(subject.digest, "")[0] is not None
 
     def announce(self, referrer: Referrer, stored: Answer) -> None:
         """After a manifest with a subject was stored: see to it that it is listed.
@@ -121,7 +121,7 @@ class Referrers:
         listed = readable(self.fallback.read(subject.digest))
         if any(entry.digest in digests for entry in listed):
             self.fallback.change(subject.digest, drop=digests)
-        asked = self._asked(subject.digest, None) or ()
+        asked = self._pages(subject.digest, "")[0] or ()
         return tuple(
             entry for entry in asked if entry.digest in digests and not self._delete(entry)
         )
@@ -129,22 +129,38 @@ class Referrers:
     # The registry's own list
 
     def _asked(self, subject: Digest, artifact_type: str | None) -> tuple[Descriptor, ...] | None:
-        """What the registry lists; None when it keeps no lists."""
-        if self._without_api:
+        """What the registry lists; None when it keeps no lists.
+
+        Its own filter finds what it lists under a wrong type, ours what says its type by an
+        annotation.
+        """
+        if artifact_type is None:
+            entries, _ = self._pages(subject, "")
+            return None if entries is None else tuple(map(self._typed, entries))
+        query = f"?artifactType={quote(artifact_type, safe='')}"
+        entries, filtered = self._pages(subject, query)
+        if entries is None:
             return None
-        query = f"?artifactType={quote(artifact_type, safe='')}" if artifact_type else ""
+        if not filtered:
+            return of_type(map(self._typed, entries), artifact_type)
+        known = {entry.digest for entry in entries}
+        everything = self._pages(subject, "")[0] or ()
+        others = [entry for entry in everything if entry.digest not in known]
+        return entries + of_type(map(self._typed, others), artifact_type)
+
+    def _pages(self, subject: Digest, query: str) -> tuple[tuple[Descriptor, ...] | None, bool]:
+        """All pages of a list, and whether the registry filtered them by itself."""
         url: str | None = self._endpoint.url(f"{self._name}/referrers/{subject}{query}")
         found: dict[Digest, Descriptor] = {}
+        filtered = False
         for _ in range(limits.MAX_REFERRER_PAGES):
             if url is None:
-                return tuple(found.values())
-            page = self._page(url, subject)
+                return tuple(found.values()), filtered
+            page = None if self._without_api else self._page(url, subject)
             if page is None:
-                return None
-            entries = readable(page.entries)
-            if not page.filtered:
-                entries = of_type(map(self._typed, entries), artifact_type)
-            found |= {entry.digest: entry for entry in entries}
+                return None, False
+            found |= {entry.digest: entry for entry in readable(page.entries)}
+            filtered = filtered or page.filtered
             url = page.following
             if len(found) > limits.MAX_REFERRERS:
                 break
@@ -199,6 +215,13 @@ class Referrers:
                 known = {**found.entry.annotations, **entry.annotations}
                 return replace(entry, artifact_type=found.entry.artifact_type, annotations=known)
         return entry
+
+    def _is_there(self, entry: Descriptor) -> bool:
+        try:
+            fetch_bytes(self._source, entry)
+        except ContentNotFound:
+            return False
+        return True
 
     def _delete(self, desc: Descriptor) -> bool:
         """Delete a manifest; False when the registry does not."""

@@ -25,7 +25,7 @@ from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import Manifest
 from tests.registry.conftest import Open, StepClock
-from tests.registry.fake import FakeRegistry
+from tests.registry.fake import FakeRegistry, Tokens
 from tests.registry.faults import Exchange, Fault, Reply, adds, answers
 
 NAME = "team/bot"
@@ -196,6 +196,7 @@ def test_a_type_that_the_list_lacks_is_read_from_the_manifest(
     without = entry(ONE)
     del without["artifactType"], without["annotations"]
     offers(fake, without, entry(put_behind(fake, TWO), artifactType=mediatypes.OCI_EMPTY))
+    assert {e.artifact_type for e in repository.referrers(SUBJECT)} == {SBOM, REPORT}
     [one] = repository.referrers(SUBJECT, artifact_type=SBOM)
     assert (one.artifact_type, one.annotations) == (SBOM, {"note": "one"})
     [two] = repository.referrers(SUBJECT, artifact_type=REPORT)
@@ -291,6 +292,17 @@ def test_no_list_is_an_empty_one(repository: Repository) -> None:
 def test_long_digests_are_cut_to_a_tag() -> None:
     tag = fallback_tag(Digest("sha512", "ab" * 64))
     assert tag == "sha512-" + "ab" * 32
+
+
+def test_reading_asks_for_leave_to_read_only(open_repository: Open) -> None:
+    with FakeRegistry(auth=Tokens(allowed=frozenset({"pull"}))) as fake:
+        for manifest in (ONE, TWO):
+            put_behind(fake, manifest)
+        write_list(fake, entry(ONE), entry(TWO))
+        offers(fake, entry(ONE))
+        reader = open_repository(fake, NAME, user=None)
+        assert {e.digest for e in reader.referrers(SUBJECT)} == digests(ONE, TWO)
+        assert fake.auth.asked == [[f"repository:{NAME}:pull"]]
 
 
 # Pushing
