@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from agentoci._internal import limits
 from agentoci.api.ends import open_source
 from agentoci.api.locations import AnyLocation, LayoutLocation, parse_any_location
-from agentoci.api.remotegraph import fetch_raw
 from agentoci.api.repositories import as_written, open_repository
+from agentoci.content.graph import fetch_raw_manifest
 from agentoci.content.protocols import ContentNotFound, Fetcher, Reader
 from agentoci.content.reader import BytesSource, VerifiedReader
 from agentoci.spec.descriptor import Descriptor, Platform
@@ -45,7 +45,7 @@ def get_manifest(
         root = end.root
         if platform is not None:
             root = manifest_for(end.target, root, platform, what=text)
-        return root, fetch_raw(end.target, root)
+        return root, fetch_raw_manifest(end.target, root)
 
 
 def head_manifest(engine: Engine, text: str, *, platform: Platform | None = None) -> Descriptor:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from agentoci._internal import limits
 from agentoci.api.tags import resolve_tags
-from agentoci.content.graph import GraphTooLarge
-from agentoci.content.protocols import ContentNotFound, Fetcher
-from agentoci.content.reader import fetch_bytes
+from agentoci.content.graph import GraphTooLarge, fetch_raw_manifest
+from agentoci.content.protocols import ContentNotFound
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
@@ -66,13 +65,6 @@ def attachment_of(tag: str) -> Digest | None:
     if match is None or len(match[2]) != _LENGTHS[match[1]]:
         return None
     return Digest(match[1], match[2])
-
-
-def fetch_raw(source: Fetcher, desc: Descriptor) -> bytes:
-    """The bytes of a manifest, of whatever type the registry says it is."""
-    if not desc.is_manifest:
-        desc = replace(desc, media_type=mediatypes.OCI_MANIFEST)  # else it is asked for as a blob
-    return fetch_bytes(source, desc)
 
 
 class GraphReader:
@@ -171,7 +163,7 @@ class GraphReader:
     def _fetch(self, desc: Descriptor) -> bytes | None:
         """The manifest; None for one that an index lists and that is not there."""
         try:
-            return fetch_raw(self._repository, desc)
+            return fetch_raw_manifest(self._repository, desc)
         except ContentNotFound:
             return None
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentoci._internal import limits
 from agentoci.content.protocols import Fetcher
 from agentoci.content.reader import fetch_bytes
 from agentoci.errors import Integrity
+from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import AnyManifest, parse_manifest
@@ -43,6 +44,16 @@ def fetch_manifest(source: Fetcher, desc: Descriptor) -> AnyManifest:
     """Fetch, verify and parse one manifest or index."""
     raw = fetch_bytes(source, desc)
     return parse_manifest(raw, media_type=desc.media_type, what=str(desc.digest))
+
+
+def fetch_raw_manifest(source: Fetcher, desc: Descriptor) -> bytes:
+    """Fetch and verify a manifest of any type, also of one that nobody here reads."""
+    return fetch_bytes(source, as_manifest(desc))
+
+
+def as_manifest(desc: Descriptor) -> Descriptor:
+    """The same content, to be asked for as a manifest: targets take unknown types for blobs."""
+    return desc if desc.is_manifest else replace(desc, media_type=mediatypes.OCI_MANIFEST)
 
 
 def walk(source: Fetcher, root: Descriptor, *, workers: int = 1) -> Graph:

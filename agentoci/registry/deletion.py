@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from agentoci.content.graph import as_manifest, fetch_raw_manifest
 from agentoci.content.protocols import ContentNotFound, Target
-from agentoci.content.reader import BytesSource, fetch_bytes
+from agentoci.content.reader import BytesSource
 from agentoci.errors import AgentociError, Conflict, Denied
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
@@ -111,7 +112,7 @@ class Deletion:
         RegistryUnreachable; only after TagsLost is the tag gone.
         """
         meant = self._target.resolve(name)
-        content = fetch_bytes(self._target, meant)
+        content = fetch_raw_manifest(self._target, meant)
         if _is_placeholder(content, meant):  # an earlier try was interrupted
             self.manifest(meant.digest)
         elif not self._delete_tag(name, meant, content):
@@ -165,7 +166,7 @@ class Deletion:
 
     def _check_losses(self, others: set[str], name: str, meant: Descriptor, content: bytes) -> None:
         """Put the manifest back if it went with the tag; raise TagsLost if other tags did too."""
-        if self._target.exists(meant):
+        if self._target.exists(as_manifest(meant)):
             return
         lost = tuple(sorted(others - self._others(name)))
         self._target.push_tagged(meant, content, lost or (str(meant.digest),))

@@ -6,19 +6,18 @@ a wrong one, some cut the list and say nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import AgentociError, Integrity
 from agentoci.registry.auth import pull_scope
 from agentoci.registry.endpoint import Endpoint
-from agentoci.registry.errors import Rejected, RepositoryNotFound, UnsafeDestination
-from agentoci.registry.origin import Origin
+from agentoci.registry.errors import Rejected, RepositoryNotFound
+from agentoci.registry.links import next_page
 from agentoci.registry.transport import Answer, Request
 from agentoci.spec.jsonio import InvalidJson, loads_object
 from agentoci.spec.reference import is_tag
@@ -29,9 +28,6 @@ PAGE: Final = 1000
 _CATALOG_SCOPE: Final = "registry:catalog:*"
 _ROUND: Final = 50
 """A page without a Link whose length is a multiple of this may have been cut by the registry."""
-
-_LINK: Final = r"<([^>]*)>([^<]*)"
-_NEXT: Final = r"(?i);\s*rel\s*=\s*\"?(?:[^\";,]*\s)?next[\s\";,]*"
 
 
 class InvalidListing(Integrity):
@@ -121,12 +117,12 @@ class Listing:
         with answer:
             content = answer.content(limits.MAX_LIST_PAGE_BYTES)
         page = self._parse(content)
-        link = _next_link(answer.headers.get("Link", ""))
+        link = next_page(answer, self._endpoint.origin)
         news = names.add(page)
         if link is not None:
             if page and not news:
                 raise names.incomplete("the registry sends the same page again and again")
-            return self._query_of(link)
+            return urlsplit(link).query  # the path is ours in any case: Nexus sends another
         return _after(names) if news and len(page) % _ROUND == 0 else None
 
     def _parse(self, content: bytes) -> list[str]:
@@ -151,19 +147,6 @@ class Listing:
             shown = repr(name)[:80]
             raise InvalidListing(f"{self._what}: {shown} in the list of {self._key} is not one")
         return name
-
-    def _query_of(self, link: str) -> str:
-        """The query of a Link, kept as it is; its path is ours in any case (Nexus sends another).
-
-        A Link with another scheme or port comes from a registry that does not know its proxy.
-        """
-        target = urljoin(self._url, link)
-        if Origin.of(target).host != self._endpoint.origin.host:
-            raise UnsafeDestination(
-                f"{self._what}: {self._endpoint.host} sends us to {Origin.of(target).netloc} "
-                "for the rest of the list"
-            )
-        return urlsplit(target).query
 
     def _ask(self, query: str, *, expect: set[int]) -> Answer:
         url = f"{self._url}?{query}" if query else self._url
@@ -209,11 +192,3 @@ def _after(names: _Names) -> str:
     """The query for what follows the last name."""
     last = quote(next(reversed(names.found), ""), safe="")
     return f"n={PAGE}&last={last}"
-
-
-def _next_link(header: str) -> str | None:
-    """The target of `rel=next`, quoted or not (RFC 8288)."""
-    for target, parameters in re.findall(_LINK, header):
-        if re.search(_NEXT, parameters):
-            return str(target)
-    return None

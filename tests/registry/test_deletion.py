@@ -97,6 +97,14 @@ def test_tag_alone_goes_where_digests_only_can_be_deleted(
         assert (NAME, HEX) in stocked.manifests
 
 
+def test_manifest_of_an_unknown_type_loses_a_tag_too(fake: FakeRegistry, open_repository: Open):
+    old = "application/vnd.docker.distribution.manifest.v1+prettyjws"
+    digest = fake.put_manifest(NAME, "1.0", old, b'{"schemaVersion": 1}')
+    open_repository(fake).deletion.tag("1.0")
+    assert list(fake.manifests) == [(NAME, digest)]
+    assert not fake.requests("PUT")
+
+
 def test_empty_blob_for_the_placeholder_is_pushed_when_it_is_missing(
     stocked: FakeRegistry, open_repository: Open
 ):
