@@ -128,12 +128,13 @@ class Copies:
         target: AnyLocation,
         rules: CopyRules | None = None,
         *,
+        known_tags: frozenset[str] | None = None,
         progress: Progress | None = None,
     ) -> CopyDone:
-        """Like `copy`, for locations that were read already."""
+        """Like `copy`, for locations that were read already; `known_tags` are all of the source."""
         rules = rules or CopyRules()
         progress = progress or self._engine.progress or NoProgress()
-        with open_source(self._engine, source) as found:
+        with open_source(self._engine, source, known_tags=known_tags) as found:
             start = _for_platform(found, rules, what=str(source))
             name = _checked_name(start, target)
             done = CopyDone(str(source), shown_target(target, name), start.root.digest)
@@ -147,6 +148,22 @@ class Copies:
             with open_target(self._engine, target, name) as end:
                 recursion = _recursion(start, end, rules, progress, named=named)
                 return _copied(done, start, end, rules, recursion)
+
+    def look(
+        self, source: AnyLocation, target: AnyLocation, rules: CopyRules | None = None
+    ) -> CopyDone:
+        """Whether the target's name means the source already (EXISTS), or a copy would be made.
+
+        Asks each side once; what speaks of the image is not looked at.
+        """
+        rules = rules or CopyRules()
+        with open_source(self._engine, source) as found:
+            start = _for_platform(found, rules, what=str(source))
+            name = _checked_name(start, target)
+        present = present_at(self._engine, target, name)
+        same = present == start.root.digest
+        outcome = Outcome.EXISTS if same else Outcome.COPIED
+        return CopyDone(str(source), shown_target(target, name), start.root.digest, outcome)
 
     def plan(self, source: str, target: str, rules: CopyRules | None = None) -> CopyPlan:
         """What `copy` would move; nothing is changed or made."""

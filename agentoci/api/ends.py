@@ -49,8 +49,13 @@ class TargetEnd:
 
 
 @contextlib.contextmanager
-def open_source(engine: Engine, location: AnyLocation) -> Iterator[SourceEnd]:
-    """Find what a location means; raises ContentNotFound and registry errors."""
+def open_source(
+    engine: Engine, location: AnyLocation, *, known_tags: frozenset[str] | None = None
+) -> Iterator[SourceEnd]:
+    """Find what a location means; raises ContentNotFound and registry errors.
+
+    `known_tags` are all tags of a repository, when somebody has listed them already.
+    """
     with ExitStack() as stack:
         if isinstance(location, ArchiveLocation):
             yield _archived(stack.enter_context(_open_archive(location)), location)
@@ -65,7 +70,7 @@ def open_source(engine: Engine, location: AnyLocation) -> Iterator[SourceEnd]:
             repository = engine.client.repository(location)
             root = repository.resolve(location.selector)
             name = location.tagged if location.tag else None
-            yield SourceEnd(repository, root, name, Neighbours())
+            yield SourceEnd(repository, root, name, Neighbours(known=known_tags))
 
 
 def _open_archive(location: ArchiveLocation) -> ArchiveFile:

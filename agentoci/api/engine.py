@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from agentoci.api.images import Images
     from agentoci.api.logins import Logins
     from agentoci.api.runs import Runs
+    from agentoci.api.syncing import Syncs
     from agentoci.api.transfers import Transfers
     from agentoci.content.protocols import Progress
     from agentoci.instances.directory import Instances
@@ -177,6 +178,13 @@ class Engine:
         from agentoci.api.copying import Copies
 
         return Copies(self)
+
+    @cached_property
+    def syncs(self) -> Syncs:
+        """Copy lists of images."""
+        from agentoci.api.syncing import Syncs
+
+        return Syncs(self)
 
     @cached_property
     def logins(self) -> Logins:

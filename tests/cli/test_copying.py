@@ -1,0 +1,203 @@
+"""agent cp and agent sync, as people and scripts call them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agentoci.registry.client import RegistryClient
+from agentoci.registry.repository import Repository
+from agentoci.spec import mediatypes
+from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
+from agentoci.spec.manifest import Manifest
+from agentoci.spec.reference import Reference
+from tests.cli.conftest import Agent
+from tests.content.graphs import put, put_image, put_manifest
+from tests.registry.fake import FakeRegistry
+
+
+@pytest.fixture
+def bot(fake: FakeRegistry) -> Repository:
+    """A repository with one image, 1.0, that has a signature and a checkpoint."""
+    with RegistryClient() as client:
+        bot = client.repository(Reference(fake.host, "team/bot", "latest"), push=True)
+        image = put_image(bot, b"layer")
+        bot.tag(image, "1.0")
+        for kind in ("a/signature", mediatypes.CHECKPOINT):
+            attach(bot, image, kind)
+        return bot
+
+
+def attach(target: Repository, subject: Descriptor, kind: str) -> Descriptor:
+    put(target, EMPTY_CONTENT, mediatypes.OCI_EMPTY)
+    manifest = Manifest.build(
+        config=EMPTY, layers=[put(target, kind.encode())], artifact_type=kind, subject=subject
+    )
+    return put_manifest(target, manifest)
+
+
+def test_cp_prints_the_digest(agent: Agent, bot: Repository, tmp_path: Path) -> None:
+    source, layout = f"{bot.host}/team/bot:1.0", f"oci:{tmp_path}/layout:bot:1.0"
+    copied = agent("cp", source, layout)
+    assert copied.lines == [str(bot.resolve("1.0").digest)]
+    assert f"copied {layout}: 2 of 2 blobs" in copied.err
+    again = agent("cp", source, layout)
+    assert again.lines == copied.lines
+    assert "everything was there already" in again.err
+    assert agent("cp", "-q", source, layout).err == ""
+
+
+def test_cp_says_what_stays_behind(agent: Agent, bot: Repository, tmp_path: Path) -> None:
+    source, archive = f"{bot.host}/team/bot:1.0", f"oci-archive:{tmp_path}/bot.tar"
+    copied = agent("cp", "-r", source, archive)
+    assert "1 attached" in copied.err
+    assert f"warning: left out {mediatypes.CHECKPOINT} sha256:" in copied.err
+    everything = agent("cp", "-r", "--with-checkpoints", "--format", "json", source, archive)
+    assert "left out" not in everything.err
+    assert {item["type"] for item in everything.json["attached"]} == {
+        "a/signature",
+        mediatypes.CHECKPOINT,
+    }
+
+
+def test_cp_in_json(agent: Agent, bot: Repository) -> None:
+    root = bot.resolve("1.0")
+    source, target = f"{bot.host}/team/bot:1.0", f"{bot.host}/other/bot:2.0"
+    document = agent("cp", "-r", "--format", "json", source, target).json
+    assert document["requests"] > 0
+    assert {name: document[name] for name in ("source", "target", "digest", "outcome")} == {
+        "source": source,
+        "target": target,
+        "digest": str(root.digest),
+        "outcome": "copied",
+    }
+    [attached], [left_out] = document["attached"], document["leftOut"]
+    assert (attached["type"], attached["subject"], attached["tag"]) == (
+        "a/signature",
+        str(root.digest),
+        None,
+    )
+    assert left_out["type"] == mediatypes.CHECKPOINT
+    assert "private memories" in left_out["reason"]
+
+
+def test_cp_dry_run(agent: Agent, bot: Repository, fake: FakeRegistry, tmp_path: Path) -> None:
+    source, layout = f"{bot.host}/team/bot:1.0", f"oci:{tmp_path}/layout"
+    planned = agent("cp", "--dry-run", source, layout)
+    assert "would copy" in planned.err
+    assert planned.lines[0].split() == ["DIGEST", "SIZE", "TYPE"]
+    assert len(planned.lines) == 1 + 3
+    document = agent("cp", "--dry-run", "--format", "json", source, layout).json
+    assert [entry["mediaType"] for entry in document["moves"]][-1] == mediatypes.OCI_MANIFEST
+    assert document["present"] == []
+    assert not (tmp_path / "layout").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["{source}", "{host}/team/bot:taken", "--if-exists", "fail"], 7, "already"),
+        (["{source}", "{host}/Bad"], 2, "is not a name"),
+        (["{host}/team/bot:none", "bot:1"], 6, "none"),
+        (["{source}", "bot:1", "--platform", "arm"], 2, "not a platform"),
+        (["{source}", "bot:1", "-u", "ada", "--username", "ada"], 2, ""),
+    ],
+)
+def test_cp_that_cannot_be(
+    arguments: list[str], code: int, said: str, agent: Agent, bot: Repository
+) -> None:
+    with RegistryClient() as client:
+        there = client.repository(Reference(bot.host, "team/bot", "latest"), push=True)
+        there.tag(put_image(there, b"other"), "taken")
+    words = {"host": bot.host, "source": f"{bot.host}/team/bot:1.0"}
+    ended = agent("cp", *(word.format(**words) for word in arguments), code=code)
+    assert said in ended.err
+
+
+def test_cp_skips(agent: Agent, bot: Repository) -> None:
+    agent("cp", f"{bot.host}/team/bot:1.0", f"{bot.host}/x/bot:1")
+    with RegistryClient() as client:
+        there = client.repository(Reference(bot.host, "team/bot", "latest"), push=True)
+        there.tag(put_image(there, b"other"), "2.0")
+    skipped = agent("cp", f"{bot.host}/team/bot:2.0", f"{bot.host}/x/bot:1", "--if-exists", "skip")
+    assert "left alone" in skipped.err
+    assert skipped.lines == [str(bot.resolve("1.0").digest)]
+
+
+def test_cp_of_an_agent_runs(
+    agent: Agent, stocked: Path, fake: FakeRegistry, tmp_path: Path
+) -> None:
+    archive = f"oci-archive:{tmp_path}/talker.tar"
+    agent("cp", "talker:1.0", archive)
+    agent("cp", archive, f"{fake.host}/team/talker:1.0")
+    agent("cp", f"{fake.host}/team/talker:1.0", "again:1.0")
+    assert "hello there" in agent("run", "again:1.0").out
+
+
+def test_sync_of_a_list(agent: Agent, bot: Repository, tmp_path: Path) -> None:
+    listed = tmp_path / "images.yaml"
+    listed.write_text(f"images:\n  - {{source: {bot.host}/team/bot}}\n")
+    layout = f"oci:{tmp_path}/layout"
+    synced = agent("sync", listed, layout)
+    digest = str(bot.resolve("1.0").digest)
+    assert synced.lines[0].split() == ["OUTCOME", "TARGET", "DIGEST"]
+    assert synced.lines[1].split() == ["copied", f"{layout}:{bot.host}/team/bot:1.0", digest]
+    assert "1 images: 1 copied" in synced.err.replace("image:", "images:")
+    assert "exists" in agent("sync", listed, layout).lines[1]
+
+
+def test_sync_of_sources_with_attachments(agent: Agent, bot: Repository) -> None:
+    target = f"{bot.host}/backup"
+    synced = agent("sync", "-r", "--source", f"{bot.host}/team/bot", target, "--format", "json")
+    [row] = synced.json["images"]
+    assert (row["attached"], len(row["leftOut"]), row["outcome"]) == (1, 1, "copied")
+    assert "private memories" in synced.err
+
+
+def test_sync_from_stdin_goes_on_after_failures(
+    agent: Agent, bot: Repository, tmp_path: Path
+) -> None:
+    lines = "".join(
+        f"{bot.host}/team/bot:{tag} {bot.host}/x/bot:{tag}\n" for tag in ("none", "1.0")
+    )
+    report = tmp_path / "report.json"
+    failed = agent(
+        "sync", "-", "--report", report, "--format", "json", stdin=lines.encode(), code=1
+    )
+    assert "1 of 2 images failed" in failed.err
+    assert f"error: {bot.host}/team/bot:none" in failed.err
+    assert json.loads(report.read_bytes()) == failed.json
+    assert [(row["outcome"], row["exitCode"]) for row in failed.json["images"]] == [
+        ("failed", 6),
+        ("copied", 0),
+    ]
+
+
+def test_sync_writes_its_report_even_when_nothing_can_begin(
+    agent: Agent, bot: Repository, tmp_path: Path
+) -> None:
+    agent("sync", "--source", f"{bot.host}/x", "mirror", "--report", tmp_path / "r.json", code=2)
+    assert json.loads((tmp_path / "r.json").read_bytes())["images"] == []
+
+
+def test_sync_dry_run(agent: Agent, bot: Repository) -> None:
+    planned = agent("sync", "--dry-run", "--source", f"{bot.host}/team/bot", f"{bot.host}/x")
+    assert planned.lines[1].split()[0] == "planned"
+    agent("cp", f"{bot.host}/x/team/bot:1.0", "bot:1", code=6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ([], 2, "expected LIST"),
+        (["a", "b", "c"], 2, "expected LIST"),
+        (["--source", "h.io/bot"], 2, "DESTINATION"),
+        (["none.yaml"], 6, "no such list"),
+        (["none.yaml", "--report", "none/report.json"], 6, "no such folder"),
+        (["-"], 2, "names no image"),
+    ],
+)
+def test_sync_that_cannot_be(arguments: list[str], code: int, said: str, agent: Agent) -> None:
+    assert said in agent("sync", *arguments, code=code).err
