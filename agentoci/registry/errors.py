@@ -32,6 +32,16 @@ class UntrustedCertificate(RegistryUnreachable):
     transient = False
 
 
+class ProxyRefused(RegistryUnreachable):
+    """The proxy does not let us through; only some refusals pass by themselves."""
+
+    def __init__(
+        self, host: str, reason: str, *, hint: str | None = None, transient: bool = False
+    ) -> None:
+        super().__init__(host, reason, hint=hint)
+        self.transient = transient
+
+
 class AuthenticationFailed(Denied):
     """The registry wants credentials that are missing or wrong."""
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange over requests, by rules of our own.
+"""One HTTP exchange over requests' connections, by rules of our own.
 
 No cookies, no `.netrc`, no environment; redirects are followed here, and what identifies the user
 never crosses an origin. Bodies are raw: what the server sends is what is hashed.
@@ -10,21 +10,22 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Final
 from urllib.parse import urljoin
 
-import requests
-from requests.structures import CaseInsensitiveDict
-
 from agentoci._internal import limits
+from agentoci._internal.clock import Clock, SystemClock
 from agentoci.content.protocols import Source
-from agentoci.registry.connections import Adapter, trust
+from agentoci.registry.certificates import Certificates, Contexts
+from agentoci.registry.connections import Adapter, Incoming, Outgoing, Pool, Waits
+from agentoci.registry.dialing import Dialer, Resolver, system_addresses
 from agentoci.registry.errors import RegistryUnreachable, UnsafeDestination
+from agentoci.registry.hosts import Site
+from agentoci.registry.limiter import Limiter, Slot
 from agentoci.registry.origin import Origin, check_step
 from agentoci.registry.proxies import Proxies
-from agentoci.registry.translation import translated
+from agentoci.registry.translation import refused_by_proxy, translated
 
 _FOLLOWED: Final = {
     "GET": frozenset({301, 302, 303, 307, 308}),
@@ -32,6 +33,11 @@ _FOLLOWED: Final = {
 }
 _SAME_METHOD: Final = frozenset({307, 308})
 _HARMLESS: Final = frozenset({"accept", "range", "content-type", "content-length"})
+_DENIED: Final = 403
+_PROXY_LOGIN: Final = 407
+_TOO_MANY: Final = 429
+_SECONDARY: Final = b"secondary rate limit"
+_ORDINARY: Final = Site()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +63,12 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request before credentials are added to it."""
+    """A request before credentials are added to it; neither they nor signatures show in `repr`."""
 
     method: str
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Body | None = None
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: Body | None = field(default=None, repr=False)
 
     @property
     def origin(self) -> Origin:
@@ -73,19 +79,44 @@ class Request:
 class Answer:
     """Status, headers and the unread body; close it, or use it as a context manager."""
 
-    def __init__(self, response: requests.Response, url: str) -> None:
-        self._response = response
+    def __init__(self, incoming: Incoming, url: str, origin: Origin) -> None:
+        self._incoming = incoming
+        self._kept = b""
+        self._trouble: RegistryUnreachable | None = None
         self.url = url
-        self.origin = Origin.of(url)
-        self.status = response.status_code
-        self.headers: Mapping[str, str] = response.headers
+        self.origin = origin
+        self.status = incoming.head.status
+        self.headers: Mapping[str, str] = incoming.head.headers
 
     def read(self, size: int = -1, /) -> bytes:
-        """Up to `size` raw bytes; raises RegistryUnreachable when the connection breaks."""
-        amount = None if size < 0 else size
-        with translated(self.origin.netloc):
-            data: bytes = self._response.raw.read(amount, decode_content=False)
-        return data
+        """Up to `size` raw bytes; raises RegistryUnreachable when the connection breaks.
+
+        What came before a break is given out first.
+        """
+        if size < 0:
+            return b"".join(iter(lambda: self.read(limits.NETWORK_BUFFER), b""))
+        if self._kept:
+            chunk, self._kept = self._kept[:size], self._kept[size:]
+            return chunk
+        if self._trouble is not None:
+            raise self._trouble
+        if self._incoming.done:
+            return b""
+        return self._receive(size)
+
+    def _receive(self, size: int) -> bytes:
+        left = self._incoming.left
+        buffer = memoryview(bytearray(min(size, left) if left else size))
+        filled = 0
+        try:
+            with translated(self.origin.netloc):
+                while filled < len(buffer) and (count := self._incoming.readinto(buffer[filled:])):
+                    filled += count
+        except RegistryUnreachable as exc:
+            if not filled:
+                raise
+            self._trouble = exc
+        return bytes(buffer[:filled])
 
     def content(self, limit: int) -> bytes:
         """The body, but never more than `limit + 1` bytes, so that the caller sees an excess."""
@@ -96,15 +127,23 @@ class Answer:
             room -= len(chunk)
         return b"".join(parts)
 
+    def peek(self) -> bytes:
+        """The start of the body, to be read again."""
+        if not self._kept:
+            with contextlib.suppress(RegistryUnreachable):
+                self._kept = self.content(limits.MAX_ERROR_BODY_BYTES)
+        return self._kept
+
     def discard(self) -> None:
         """Be done with it; a short rest is read, so that the connection can serve again."""
-        with contextlib.suppress(RegistryUnreachable):
-            self.content(limits.MAX_ERROR_BODY_BYTES)
+        if not self._incoming.done:
+            with contextlib.suppress(RegistryUnreachable):
+                self.content(limits.MAX_ERROR_BODY_BYTES)
         self.close()
 
     def close(self) -> None:
         """Free the connection, dropping it when bytes are left."""
-        self._response.close()
+        self._incoming.close()
 
     def __enter__(self) -> Answer:
         return self
@@ -118,7 +157,7 @@ class Answer:
         self.close()
 
 
-class _Stream:
+class _Pieces:
     """Feeds a body to the connection, and keeps what its source raised apart from what the
     connection raises."""
 
@@ -138,6 +177,9 @@ class _Stream:
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks
 
+    def __next__(self) -> bytes:
+        return next(self._chunks)
+
     def close(self) -> None:
         """Close the source, read to its end or not."""
         self._chunks.close()  # type: ignore[attr-defined]  # a generator
@@ -148,8 +190,21 @@ def check_redirect(start: Origin, target: Origin) -> None:
     check_step(start, target)
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How an origin is reached on behalf of another: the pool, the limiter, the proxy if any."""
+
+    pool: Pool
+    limiter: Limiter
+    proxy: str | None
+
+
 class Transport:
-    """Sends requests; safe to use from several threads."""
+    """Sends requests; safe to use from several threads.
+
+    `warn` is told when a host makes us wait; `resolve` knows the addresses of names. What is known
+    of an origin beyond the `common` trust comes by `settle`.
+    """
 
     def __init__(
         self,
@@ -157,13 +212,25 @@ class Transport:
         user_agent: str,
         timeouts: Timeouts,
         proxies: Proxies,
-        ca_file: Path | None = None,
+        common: Certificates | None = None,
+        clock: Clock | None = None,
+        longest_order: float = 60.0,
+        warn: Callable[[str], None] = lambda _: None,
+        resolve: Resolver = system_addresses,
     ) -> None:
         self._user_agent = user_agent
         self._timeouts = timeouts
         self._proxies = proxies
-        self._ca_file = ca_file
-        self._adapters: dict[str, Adapter] = {}
+        self._common = common or Certificates()
+        self._clock = clock or SystemClock()
+        self._longest_order = longest_order
+        self._warn = warn
+        self._dialer = Dialer(resolve)
+        self._contexts = Contexts()
+        self._adapters: dict[Certificates | None, Adapter] = {}
+        self._sites: dict[Origin, Site] = {}
+        self._limiters: dict[Origin, Limiter] = {}
+        self._ways: dict[tuple[Origin, Origin, bool], _Way] = {}
         self._lock = threading.Lock()
         self._requests = 0
 
@@ -172,86 +239,130 @@ class Transport:
         """How many requests were sent so far, hops of redirects and token requests included."""
         return self._requests
 
+    def settle(self, origin: Origin, site: Site) -> None:
+        """Say what is special about an origin, before the first request to it."""
+        self._sites[origin] = site
+
     def close(self) -> None:
         """Close all connections."""
         for adapter in self._adapters.values():
             adapter.close()
 
     def send(
-        self, request: Request, *, check: Callable[[Origin, Origin], None] = check_redirect
+        self,
+        request: Request,
+        *,
+        check: Callable[[Origin, Origin], None] = check_redirect,
+        behalf: Origin | None = None,
     ) -> Answer:
         """One exchange, redirects followed; answers of any status are returned.
 
         From the first step to another origin on, only harmless headers travel. `check` may refuse
-        a step. Raises RegistryUnreachable, UnsafeDestination, and what the body's source raises.
+        a step. `behalf` is the registry that sent us there: its authorities are trusted all the
+        way. Client certificate and headers of an origin are for itself, and not after a redirect.
+        Raises RegistryUnreachable, UnsafeDestination, and what the body's source raises.
         """
-        home = request.origin
-        url, headers = request.url, dict(request.headers)
+        origin = home = request.origin
+        url, headers = request.url, {**self._site(home).headers, **request.headers}
         for _ in range(limits.MAX_REDIRECTS + 1):
-            answer = self._exchange(request, url, headers)
+            way = self._way(behalf or home, origin, direct=url is request.url)
+            answer = self._exchange(request, url, headers, way, origin)
             location = answer.headers.get("Location")
             followed = _FOLLOWED.get(request.method, _SAME_METHOD)
             if not location or answer.status not in followed:
                 return answer
             answer.discard()
-            url = urljoin(answer.url, location)
+            url = urljoin(url, location)
             target = Origin.of(url)
-            check(answer.origin, target)
+            check(origin, target)
+            origin = target
             if target != home:
                 headers = {k: v for k, v in headers.items() if k.lower() in _HARMLESS}
         raise UnsafeDestination(f"{home.netloc}: more than {limits.MAX_REDIRECTS} redirects")
 
-    def _exchange(self, request: Request, url: str, headers: Mapping[str, str]) -> Answer:
-        origin = Origin.of(url)
-        with self._lock:
-            self._requests += 1
-        stream = None if request.body is None else _Stream(request.body)
-        prepared = self._prepare(request, url, headers, stream)
-        proxy = self._proxies.select(origin)
+    def _exchange(
+        self, request: Request, url: str, headers: Mapping[str, str], way: _Way, origin: Origin
+    ) -> Answer:
+        with way.limiter.slot(carries=request.body is not None) as slot:
+            with self._lock:
+                self._requests += 1
+            answer = Answer(self._converse(request, url, headers, way, origin), url, origin)
+            self._judge(answer, slot)
+        if way.proxy is not None and answer.status == _PROXY_LOGIN:
+            answer.close()
+            raise refused_by_proxy(origin.netloc, way.proxy, _PROXY_LOGIN)
+        return answer
+
+    def _converse(
+        self, request: Request, url: str, headers: Mapping[str, str], way: _Way, origin: Origin
+    ) -> Incoming:
+        pieces = None if request.body is None else _Pieces(request.body)
+        outgoing = Outgoing(origin, request.method, url, self._fields(request, headers), pieces)
         try:
-            with translated(origin.netloc):
-                response = self._adapter(origin.scheme).send(
-                    prepared,
-                    stream=True,
-                    timeout=self._timeout(request),
-                    proxies={origin.scheme: proxy} if proxy else {},
-                )
+            with translated(origin.netloc, proxy=way.proxy):
+                return way.pool.exchange(outgoing, self._waits(request))
         except RegistryUnreachable:
-            if stream is not None and stream.error is not None:
-                raise stream.error from None
+            if pieces is not None and pieces.error is not None:
+                raise pieces.error from None
             raise
         finally:
-            if stream is not None:
-                stream.close()
-        return Answer(response, url)
+            if pieces is not None:
+                pieces.close()
 
-    def _prepare(
-        self, request: Request, url: str, headers: Mapping[str, str], stream: _Stream | None
-    ) -> requests.PreparedRequest:
-        """Put together by hand: `prepare` would spell the URL anew, and signatures cover it."""
-        prepared = requests.PreparedRequest()
-        prepared.method = request.method
-        prepared.url = url
-        prepared.headers = CaseInsensitiveDict(
-            {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **headers}
-        )
+    def _judge(self, answer: Answer, slot: Slot) -> None:
+        """Tell the limiter; GitHub calls "too many requests" a denial, and is set right here."""
+        order = answer.headers.get("Retry-After")
+        if answer.status == _DENIED and (order or _SECONDARY in answer.peek().lower()):
+            answer.status = _TOO_MANY
+        slot.answered(answer.status, order)
+
+    def _fields(self, request: Request, headers: Mapping[str, str]) -> dict[str, str]:
+        fields = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **headers}
         if request.body is not None:
-            prepared.headers["Content-Length"] = str(request.body.length)
-            prepared.headers["Content-Type"] = request.body.media_type
-            prepared.body = stream  # type: ignore[assignment]  # any iterable of bytes
+            fields["Content-Length"] = str(request.body.length)
+            fields["Content-Type"] = request.body.media_type
         elif request.method in {"POST", "PUT", "PATCH"}:
-            prepared.headers["Content-Length"] = "0"
-        return prepared
+            fields["Content-Length"] = "0"
+        return fields
 
-    def _timeout(self, request: Request) -> tuple[float, float]:
+    def _waits(self, request: Request) -> Waits:
+        times = self._timeouts
         stores = request.body is not None and request.method == "PUT"
-        read = max(self._timeouts.read, self._timeouts.commit) if stores else self._timeouts.read
-        return self._timeouts.connect, read
+        return Waits(times.connect, times.read, max(times.read, times.commit if stores else 0))
 
-    def _adapter(self, scheme: str) -> Adapter:
+    def _site(self, origin: Origin) -> Site:
+        return self._sites.get(origin, _ORDINARY)
+
+    def _way(self, behalf: Origin, origin: Origin, *, direct: bool) -> _Way:
+        """Found out once: choosing proxy and trust takes longer than sending."""
+        way = self._ways.get((behalf, origin, direct))
+        if way is None:
+            proxy = self._proxies.select(origin)
+            with self._lock:
+                pool = self._adapter(behalf, origin, direct=direct).pool(origin, proxy)
+                way = _Way(pool, self._limiter(origin), proxy)
+                self._ways[behalf, origin, direct] = way
+        return way
+
+    def _adapter(self, behalf: Origin, origin: Origin, *, direct: bool) -> Adapter:
         """Made when first needed: reading the system's authorities takes 40 ms."""
-        with self._lock:
-            if scheme not in self._adapters:
-                context = trust(self._ca_file) if scheme == "https" else None
-                self._adapters[scheme] = Adapter(context, stall=self._timeouts.read)
-            return self._adapters[scheme]
+        trust = None
+        if origin.secure:
+            own = self._site(origin).certificates
+            trust = own if direct else own.anonymous
+            trust += self._site(behalf).certificates.anonymous + self._common
+        if trust not in self._adapters:
+            context = None if trust is None else self._contexts.get(trust)
+            self._adapters[trust] = Adapter(context, self._dialer)
+        return self._adapters[trust]
+
+    def _limiter(self, origin: Origin) -> Limiter:
+        if origin not in self._limiters:
+            self._limiters[origin] = Limiter(
+                origin.netloc,
+                self._clock,
+                most=self._site(origin).most,
+                longest_order=self._longest_order,
+                warn=self._warn,
+            )
+        return self._limiters[origin]
