@@ -19,20 +19,26 @@ from agentoci.registry.errors import (
     Rejected,
     RepositoryNotFound,
 )
+from agentoci.registry.redaction import redacted
 from agentoci.registry.retry import RETRIED_STATUSES
 from agentoci.registry.transport import Answer
 
 _SHOWN: Final = 300
+_LIMIT: Final = re.compile(r"\s*([0-9]{1,9})\s*(?:;\s*w=([0-9]{1,9}))?.*")
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Status, and the registry's own code and message where the body has them."""
+    """Status, and the registry's own code and message where the body has them.
+
+    `used_up` says which limit has been reached, for a registry that tells (Docker Hub).
+    """
 
     status: int
     code: str = ""
     message: str = ""
+    used_up: str = ""
 
     @classmethod
     def read(cls, answer: Answer) -> Problem:
@@ -44,7 +50,7 @@ class Problem:
         finally:
             answer.close()
         code, message = _first_error(body)
-        return cls(answer.status, _clean(code), _clean(message))
+        return cls(answer.status, _clean(code), _clean(message), _used_up(answer))
 
     def __str__(self) -> str:
         words = ": ".join(filter(None, (self.code, self.message)))
@@ -72,7 +78,19 @@ def _first_error(body: bytes) -> tuple[str, str]:
 def _clean(text: str) -> str:
     """Fit for a terminal: no control or direction characters, not endless."""
     cleaned = _UNPRINTABLE.sub(" ", text).strip()
+    cleaned = redacted(cleaned)
     return cleaned if len(cleaned) <= _SHOWN else cleaned[:_SHOWN] + "…"
+
+
+def _used_up(answer: Answer) -> str:
+    """`RateLimit-Remaining: 0;w=21600` beside `RateLimit-Limit: 100;w=21600`, in words."""
+    if answer.headers.get("RateLimit-Remaining", "").partition(";")[0].strip() != "0":
+        return ""
+    match = _LIMIT.fullmatch(answer.headers.get("RateLimit-Limit", ""))
+    if match is None:
+        return "its limit of requests is used up"
+    hours = int(match[2] or 0) / 3600
+    return f"all {match[1]} requests" + (f" in {hours:g} hours" if hours else "") + " are used up"
 
 
 def _phrase(status: int) -> str:
@@ -109,6 +127,12 @@ def error_from(
             return RepositoryNotFound(f"{what}: {who} knows no such repository ({problem})")
         case 404:
             return missing(f"{what}: not found ({problem})")
+        case 429 if problem.used_up:
+            return RegistryFailing(
+                host,
+                f"{what}: {problem.used_up} ({problem})",
+                hint=f"wait, or ask as somebody with a larger limit: agent login {host}",
+            )
         case status if status in RETRIED_STATUSES:
             return RegistryFailing(host, f"{what}: still {problem} after all tries")
         case status if 200 <= status < 400:
