@@ -31,6 +31,7 @@ from tests.registry.faults import (
     changes,
     cuts_body,
     drops,
+    hangs_up_at_once,
     lacks,
     loses_answer,
     refuses,
@@ -185,6 +186,28 @@ def test_status_below_what_was_acknowledged_is_not_believed(
     open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
     assert stored(fake) == CONTENT
     assert len(fake.requests("POST")) == 2
+
+
+def test_status_beyond_what_this_session_was_sent_is_not_believed(
+    fake: FakeRegistry, open_by: Opener
+) -> None:
+    fake.on("PATCH", UPLOADS, Exchange.serve, cuts_body(100_000), hangs_up_at_once())
+    fake.on("GET", UPLOADS, answers(404), adds(Range=f"0-{CHUNK * 3 // 2}"))
+    open_by(fake, CHUNKED).push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    assert len(fake.requests("POST")) == 3
+    assert len(fake.requests("PUT")) == 1, "a wrong belief would have been noticed at the close"
+
+
+def test_session_that_is_lost_between_parts_is_replaced(
+    fake: FakeRegistry, open_by: Opener
+) -> None:
+    fake.on("PATCH", UPLOADS, Exchange.serve, refuses(404, "BLOB_UPLOAD_UNKNOWN", "lost"))
+    repository = open_by(fake, CHUNKED)
+    repository.push(BLOB, BytesSource(CONTENT))
+    assert stored(fake) == CONTENT
+    parts = [one.headers.get("content-range", "") for one in fake.requests("PATCH")]
+    assert [part.partition("-")[0] for part in parts[2:]] == ["0", str(CHUNK), str(2 * CHUNK)]
 
 
 def test_status_is_asked_again_while_the_registry_is_unwell(
