@@ -389,6 +389,7 @@ def test_real_registry_is_pruned(engine: Engine, registry: Registry, repository:
     remote = engine.client.repository(Reference.parse(name), push=True)
     remote.push(EMPTY, BytesSource(EMPTY_CONTENT))
     signatures: list[str] = []
+    sboms: list[Descriptor] = []
     for version in ("1.0.0", "1.1.0", "2.0.0"):
         arm = image(f"arm/{version}")
         remote.push(arm.descriptor, BytesSource(arm.raw))
@@ -397,14 +398,20 @@ def test_real_registry_is_pruned(engine: Engine, registry: Registry, repository:
         signature = image(f"sig/{version}")
         signatures.append(f"sha256-{index.descriptor.digest.hex}.sig")
         remote.push_tagged(signature.descriptor, signature.raw, (signatures[-1],))
+        report = image(f"sbom/{version}", of=index)
+        remote.push(report.descriptor, BytesSource(report.raw))
+        sboms.append(report.descriptor)
         if version != "2.0.0":
             continue
         remote.push_tagged(index.descriptor, index.raw, ("1.9.0",))
         remote.push_tagged(index.descriptor, index.raw, ("latest",))
     outcomes = plan_remote(engine, name, keep("1")).carry_out()
     assert [outcome.error for outcome in outcomes if outcome.error] == []
-    left = remote.tags()
-    assert sorted(left) == sorted(["2.0.0", "latest", signatures[-1]])
+    left = set(remote.tags()) - {signatures[-1].removesuffix(".sig")}  # the list of referrers
+    assert left == {"2.0.0", "latest", signatures[-1]}
     for kept in left:
         remote.resolve(kept)
+    assert [desc.digest for desc in remote.referrers(remote.resolve("2.0.0"))] == [sboms[-1].digest]
+    for sbom in sboms[:-1]:
+        assert not remote.exists(sbom)
     assert plan_remote(engine, name, keep("1")).plan.removals == ()

@@ -17,6 +17,7 @@ from agentoci.registry.errors import (
     RegistryUnreachable,
 )
 from agentoci.registry.facts import RunMemory
+from agentoci.registry.problems import Problem
 from agentoci.registry.repository import Repository
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
@@ -267,6 +268,14 @@ def test_silent_registry_is_unreachable(stocked: FakeRegistry, open_repository: 
     stocked.on("DELETE", "", drops(), times=99)
     with pytest.raises(RegistryUnreachable):
         open_repository(stocked).deletion.manifest(MANIFEST.descriptor.digest)
+
+
+@pytest.mark.parametrize(("host", "words"), [("ghcr.io", "packages API"), ("docker.io", "website")])
+def test_hosts_that_delete_otherwise_are_known(make_client: MakeClient, host: str, words: str):
+    deletion = make_client().repository(Reference(host, NAME, "1.0")).deletion
+    refused = deletion._error(Problem(405, "UNSUPPORTED"), "1.0", ManifestNotFound)
+    assert isinstance(refused, DeletionDisabled)
+    assert words in str(refused.hint)
 
 
 # Real registries
