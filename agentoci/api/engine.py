@@ -112,6 +112,7 @@ class Engine:
         from pathlib import Path
 
         from agentoci._internal.version import __version__
+        from agentoci.api.hosts import host_options
         from agentoci.registry.client import ClientOptions, RegistryClient
         from agentoci.registry.facts import FileMemory
         from agentoci.registry.proxies import Proxies
@@ -126,6 +127,8 @@ class Engine:
                 secure_hosts=frozenset(file.secure_registries),
                 ca_file=access.ca_file or (Path(file.ca_file) if file.ca_file else None),
                 realm_hosts=frozenset(file.realm_hosts),
+                hosts=host_options(file.registries),
+                certificate_folders=self.settings.certificate_folders,
                 warn=self.warn,
                 proxies=Proxies(*self.settings.proxies),
                 clock=self.clock,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from agentoci.config.registries import BadRegistry, RegistrySettings, parse_registries
 from agentoci.config.search import SearchSettings
 from agentoci.errors import Invalid
 
@@ -31,7 +32,7 @@ class ConfigFile:
     `insecure_registries` are hosts spoken to over plain http, `secure_registries` hosts on this
     machine that speak TLS nevertheless; `ca_file` adds authorities;
     `realm_hosts` are token servers that get credentials though their registry is elsewhere;
-    `[search]` says where `agent search` looks.
+    `[search]` says where `agent search` looks; `[registries."HOST"]` speaks of one registry.
     """
 
     default_registry: str | None = None
@@ -40,6 +41,7 @@ class ConfigFile:
     realm_hosts: tuple[str, ...] = ()
     secure_registries: tuple[str, ...] = ()
     search: SearchSettings = field(default_factory=SearchSettings)
+    registries: Mapping[str, RegistrySettings] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,18 @@ class Settings:
         https = found.get("https_proxy") or found.get("HTTPS_PROXY") or ""
         bypass = found.get("no_proxy") or found.get("NO_PROXY") or ""
         return found.get("http_proxy") or "", https, bypass
+
+    @property
+    def certificate_folders(self) -> tuple[Path, ...]:
+        """Where folders by registry hold certificates, in the order in which they are asked.
+
+        Podman's of this user and of the machine, then docker's.
+        """
+        found = self.environment
+        user = Path(found.get("XDG_CONFIG_HOME") or Path(found.get("HOME") or "~", ".config"))
+        machine = Path("/etc")
+        folders = (user.expanduser() / "containers", machine / "containers", machine / "docker")
+        return tuple(folder / "certs.d" for folder in folders)
 
     @property
     def auth_files(self) -> tuple[Path, ...]:
@@ -196,6 +210,7 @@ def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
         tuple(host.lower() for host in document.get("realm_hosts", [])),
         tuple(document.get("secure_registries", [])),
         _search(path, document.get("search", {})),
+        _registries(path, document.get("registries", {})),
     )
 
 
@@ -203,6 +218,13 @@ def _search(path: Path, table: object) -> SearchSettings:
     try:
         return SearchSettings.parse(table)
     except ValueError as exc:
+        raise InvalidSettings(f"{path}: {exc}") from exc
+
+
+def _registries(path: Path, table: object) -> dict[str, RegistrySettings]:
+    try:
+        return parse_registries(table, path.absolute().parent)
+    except BadRegistry as exc:
         raise InvalidSettings(f"{path}: {exc}") from exc
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final
+from typing import Any, Final
 
 from agentoci._internal.clock import Clock, SystemClock
 from agentoci.registry.auth import Authorizer
-from agentoci.registry.certificates import Certificates
+from agentoci.registry.certificates import Certificates, find_certificates
 from agentoci.registry.credentials import (
     DOCKER_HUB,
     Credential,
@@ -23,9 +23,17 @@ from agentoci.registry.credentials import (
 )
 from agentoci.registry.dialing import Resolver, system_addresses
 from agentoci.registry.endpoint import Endpoint
-from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, UnsafeDestination
+from agentoci.registry.errors import (
+    AuthenticationFailed,
+    InvalidRegistryConfig,
+    RegistryFailing,
+    UnsafeDestination,
+)
 from agentoci.registry.facts import Memory, RunMemory
+from agentoci.registry.hosts import HostOptions, MirrorOptions, Site
+from agentoci.registry.limiter import USUAL
 from agentoci.registry.listing import list_repositories
+from agentoci.registry.mirrors import Mirror, MirroredRepository, MirrorEndpoint
 from agentoci.registry.origin import Origin, Reach
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.repository import Repository
@@ -50,9 +58,10 @@ class ClientOptions:
     spoken to every registry that a reference leads to, yet to no host that a server names.
     `given` is a credential for the registry that is opened first, and for no other. `ca_file` adds
     certificate authorities to those of the system. `realm_hosts` are token servers that may get
-    credentials of registries elsewhere. `warn` gets what the user should hear of. `chance` gives
-    numbers from 0 to 1; `memory` is what is known of registries. In `lock_folder` the processes of
-    this host take turns.
+    credentials of registries elsewhere. `hosts` settles more for single registries, and
+    `certificate_folders` hold certificates in folders by their names. `warn` gets what the user
+    should hear of. `chance` gives numbers from 0 to 1; `memory` is what is known of registries. In
+    `lock_folder` the processes of this host take turns.
     """
 
     credentials: CredentialProvider = field(default_factory=NoCredentials)
@@ -62,6 +71,8 @@ class ClientOptions:
     secure_hosts: frozenset[str] = frozenset()
     ca_file: Path | None = None
     realm_hosts: frozenset[str] = frozenset()
+    hosts: Mapping[str, HostOptions] = field(default_factory=dict)
+    certificate_folders: tuple[Path, ...] = ()
     warn: Callable[[str], None] = logger.warning
     proxies: Proxies = field(default_factory=Proxies)
     resolve: Resolver = system_addresses
@@ -90,13 +101,17 @@ class RegistryClient:
             resolve=self._options.resolve,
         )
         self._turns = Turns(self._options.lock_folder, self._options.clock)
+        hosts = self._options.hosts.items()
+        self._hosts = {canonical_host(host): settled for host, settled in hosts}
         self._endpoints: dict[str, Endpoint] = {}
+        self._mirrors: dict[str, tuple[Mirror, ...]] = {}
         self._lock = threading.Lock()
 
     def repository(self, reference: Reference, *, push: bool = False) -> Repository:
         """The repository that a reference names; `push` when content will be pushed to it.
 
-        Raises InvalidReference for a reference without a registry.
+        One that is only read is read from the registry's mirrors, if it has any. Raises
+        InvalidReference for a reference without a registry, InvalidRegistryConfig.
         """
         if reference.registry is None:
             raise InvalidReference(
@@ -106,6 +121,9 @@ class RegistryClient:
         name = reference.repository
         if host == DOCKER_HUB and "/" not in name:
             name = f"library/{name}"
+        mirrors = () if push else self._mirrors_of(host)
+        if mirrors:
+            return MirroredRepository(self._endpoint(host), name, mirrors)
         return Repository(self._endpoint(host), name, push=push)
 
     def catalog(self, host: str) -> list[str]:
@@ -184,28 +202,73 @@ class RegistryClient:
                 self._endpoints[host] = self._connect(host, credentials)
             return self._endpoints[host]
 
+    def _mirrors_of(self, host: str) -> tuple[Mirror, ...]:
+        """The registry's mirrors; each is left out for all repositories once it has failed."""
+        settled = self._hosts.get(host)
+        if settled is None or not settled.mirrors:
+            return ()
+        with self._lock:
+            if host not in self._mirrors:
+                self._mirrors[host] = tuple(self._mirror(one, host) for one in settled.mirrors)
+            return self._mirrors[host]
+
+    def _mirror(self, settled: MirrorOptions, upstream: str) -> Mirror:
+        """A mirror is given up soon: the registry itself can be asked instead."""
+        origin = Origin.of(settled.url)
+        host = canonical_host(origin.netloc)
+        if not origin.secure and self._origin(host).secure:
+            raise InvalidRegistryConfig(
+                f"mirror {settled.url} of {upstream}: plain http is for this machine only",
+                hint=f'or allow it: [registries."{host}"] insecure = true',
+            )
+        parts = self._parts(host, origin, self._options.credentials, tries=2)
+        endpoint = MirrorEndpoint(host, origin, address=settled.url, upstream=upstream, **parts)
+        return Mirror(endpoint, resolves=settled.resolve, warn=self._options.warn)
+
     def _connect(self, host: str, credentials: CredentialProvider) -> Endpoint:
-        options = self._options
         origin = self._origin(host)
-        patience = Patience(options.retry, options.clock, options.chance)
+        return Endpoint(host, origin, **self._parts(host, origin, credentials))
+
+    def _settle(self, host: str, origin: Origin) -> None:
+        """Tell the transport what is special about a registry."""
+        settled = self._hosts.get(host, HostOptions())
+        certificates = settled.certificates
+        if origin.secure:
+            certificates += find_certificates(host, self._options.certificate_folders)
+        most = settled.max_concurrency or USUAL
+        self._transport.settle(origin, Site(certificates, settled.headers, most))
+
+    def _parts(
+        self,
+        host: str,
+        origin: Origin,
+        credentials: CredentialProvider,
+        *,
+        tries: int | None = None,
+    ) -> dict[str, Any]:
+        """What an endpoint is made of."""
+        options = self._options
+        self._settle(host, origin)
+        policy = options.retry
+        policy = replace(policy, tries=min(policy.tries, tries or policy.tries))
+        patience = Patience(policy, options.clock, options.chance)
         server = TokenServer(
             origin, self._transport, patience, options.clock, realm_hosts=options.realm_hosts
         )
-        return Endpoint(
+        authorizer = Authorizer(
             host,
-            origin,
-            transport=self._transport,
-            authorizer=Authorizer(
-                host,
-                lambda repository: credentials.lookup(host, repository),
-                server,
-                options.clock,
-                warn=options.warn,
-            ),
-            patience=patience,
-            memory=options.memory,
-            turns=self._turns,
+            lambda repository: credentials.lookup(host, repository),
+            server,
+            options.clock,
+            warn=options.warn,
         )
+        return {
+            "transport": self._transport,
+            "authorizer": authorizer,
+            "patience": patience,
+            "memory": options.memory,
+            "turns": self._turns,
+        }
 
     def _origin(self, host: str) -> Origin:
         api = _HUB_API if host == DOCKER_HUB else host
@@ -214,7 +277,9 @@ class RegistryClient:
         except UnsafeDestination as exc:
             raise InvalidReference(f"{host!r} is not a registry's address") from exc
         names = {host, secure.host}
-        if self._options.plain_http or names & self._options.insecure_hosts:
+        settled = self._hosts.get(host)
+        insecure = names & self._options.insecure_hosts or (settled and settled.insecure)
+        if self._options.plain_http or insecure:
             return Origin.of(f"http://{api}")
         if secure.reach is Reach.LOOPBACK and not names & self._options.secure_hosts:
             return Origin.of(f"http://{api}")
