@@ -7,61 +7,31 @@ names it.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from agentoci.api.builds import BuildOptions
-from agentoci.api.engine import Engine
-from agentoci.config.settings import read_settings
-from agentoci.spec.reference import Reference
-from tests import commandline
 from tests.cli import conftest as cli
 from tests.cli.conftest import Agent, MoveHome
 from tests.quirks.profiles import MIB, PROFILES
 from tests.quirks.server import Profile, QuirkRegistry
 from tests.registries import Registry
+from tests.registry.crates import build_crates
 
 agent, move_home = cli.agent, cli.move_home
 
 BLOB_SIZE = 12 * MIB
-AGENTFILE = """\
-FROM scratch
-COPY {name} /agent/knowledge/{name}
-COPY notes.md /agent/knowledge/notes.md
-INTERFACE crate
-"""
 REQUESTS = 60
 """A push of some ten blobs stays far below, whatever must be tried first."""
-
-
-def noise(size: int) -> bytes:
-    """Bytes that do not compress."""
-    return hashlib.shake_256(b"crate").digest(size)
-
-
-def write_context(folder: Path, size: int) -> Path:
-    folder.mkdir()
-    name = f"noise-{size}.bin"
-    (folder / name).write_bytes(noise(size))
-    (folder / "notes.md").write_text("# Notes\n")
-    (folder / "Agentfile").write_text(AGENTFILE.format(name=name))
-    return folder
 
 
 @pytest.fixture(scope="module")
 def crates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with images: of a 12 MiB blob, of a 24 MiB one, and a small old one."""
-    folder = tmp_path_factory.mktemp("crates")
     sizes = {"crate:1.0": BLOB_SIZE, "crate:2.0": 2 * BLOB_SIZE, "crate:0.9": 20_000}
-    with Engine(read_settings(commandline.home_variables(folder))) as engine:
-        for name, size in sizes.items():
-            context = write_context(folder / name.replace(":", "-"), size)
-            engine.builds.build(context, BuildOptions(tags=(Reference.parse(name),)))
-    return folder / "agentoci"
+    return build_crates(tmp_path_factory.mktemp("crates"), sizes)
 
 
 @pytest.fixture
