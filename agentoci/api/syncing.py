@@ -106,8 +106,9 @@ class SyncReport:
         if not failed and not cancelled:
             return None
         also = f", {cancelled} were not tried" if cancelled else ""
+        images = "image" if len(self.rows) == 1 else "images"
         return SyncFailed(
-            f"{failed} of {len(self.rows)} images failed{also}",
+            f"{failed} of {len(self.rows)} {images} failed{also}",
             hint="run the same command again: what was copied is not copied twice",
         )
 

@@ -173,4 +173,5 @@ def _show(report: SyncReport, *, form: str, quiet: bool) -> None:
     if not quiet:
         counts = {name: number for name, number in report.document().items() if name != "images"}
         said = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-        output.talk(f"{len(report.rows)} images: {said or 'nothing to do'}")
+        images = "image" if len(report.rows) == 1 else "images"
+        output.talk(f"{len(report.rows)} {images}: {said or 'nothing to do'}")

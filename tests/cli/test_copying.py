@@ -144,7 +144,7 @@ def test_sync_of_a_list(agent: Agent, bot: Repository, tmp_path: Path) -> None:
     digest = str(bot.resolve("1.0").digest)
     assert synced.lines[0].split() == ["OUTCOME", "TARGET", "DIGEST"]
     assert synced.lines[1].split() == ["copied", f"{layout}:{bot.host}/team/bot:1.0", digest]
-    assert "1 images: 1 copied" in synced.err.replace("image:", "images:")
+    assert "1 image: 1 copied" in synced.err
     assert "exists" in agent("sync", listed, layout).lines[1]
 
 
