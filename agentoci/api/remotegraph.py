@@ -42,8 +42,8 @@ class Node:
 class RemoteGraph:
     """What a repository holds, as far as its tags lead to it.
 
-    `pinned` are manifests without a tag that are known to be there only because something speaks of
-    them: somebody may use them by digest.
+    `pinned` stay whatever the rules say: manifests without a tag that something speaks of, for
+    somebody may use them by digest; and checkpoints, which no build can make again.
     """
 
     tags: Mapping[str, Digest]
@@ -114,6 +114,7 @@ class GraphReader:
         for subject, entries in zip(listed, self._each(self._referrers, listed), strict=True):
             for entry in entries:
                 self._descriptors.setdefault(entry.digest, entry)
+                self._pin_checkpoint(entry.digest, entry.artifact_type)
                 known = self._nodes.get(entry.digest, Node())
                 self._nodes[entry.digest] = replace(known, subject=subject.digest)
         children = {child for digest in fresh for child in self._nodes[digest].children}
@@ -149,7 +150,12 @@ class GraphReader:
         spoken_of = Descriptor.parse(subject, what=what).digest if subject is not None else None
         spoken_of = spoken_of or self._nodes[desc.digest].subject
         self._nodes[desc.digest] = Node(tuple(child.digest for child in children), spoken_of)
+        self._pin_checkpoint(desc.digest, document.get("artifactType"))
         self._know(children)
+
+    def _pin_checkpoint(self, digest: Digest, kind: object) -> None:
+        if kind == mediatypes.CHECKPOINT:
+            self._pinned.add(digest)
 
     def _know(self, found: Iterable[Descriptor]) -> None:
         for desc in found:

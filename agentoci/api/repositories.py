@@ -23,9 +23,10 @@ def repository_named(text: str) -> Reference:
     """A repository without tag and digest; raises InvalidReference for an image."""
     found = as_written(text)
     if found.tag or found.digest:
-        raise InvalidReference(
-            f"{text!r} names an image, where a repository is meant", hint=f"write {found.name}"
-        )
+        hint = f"write {found.name}"
+        if found.is_local and str(found.tag).isdecimal():
+            hint = f"write {text}/NAME, if it is a registry's host and port"
+        raise InvalidReference(f"{text!r} names an image, where a repository is meant", hint=hint)
     return found
 
 

@@ -84,6 +84,8 @@ def _kept_tags(graph: RemoteGraph, rules: Rules) -> dict[str, str]:
         pattern = next((each for each in rules.keep if fnmatchcase(tag, each)), None)
         if pattern is not None:
             kept[tag] = f"matches {pattern}"
+        elif graph.tags[tag] in graph.pinned:
+            kept[tag] = "is a checkpoint"
         elif tag in attachments:
             if attachments[tag] not in graph.nodes and not rules.orphans:
                 kept[tag] = "speaks of something that is not here"
@@ -156,9 +158,12 @@ def _speaking(graph: RemoteGraph) -> dict[Digest, list[Digest]]:
 
 def _untag(graph: RemoteGraph, why: Mapping[str, str], kept: set[Digest]) -> Iterator[Removal]:
     """Tags that go while others need the manifest."""
+    staying: dict[Digest, list[str]] = {}
+    for tag in sorted(why):
+        staying.setdefault(graph.tags[tag], []).append(tag)
     for tag, digest in sorted(graph.tags.items()):
         if tag not in why and digest in kept:
-            others = [each for each in why if graph.tags[each] == digest]
+            others = staying.get(digest)
             reason = f"stays as {', '.join(others)}" if others else "is needed by what stays"
             yield Removal(Action.UNTAG, digest, (tag,), reason)
 

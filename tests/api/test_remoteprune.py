@@ -325,6 +325,19 @@ def test_untagged_image_with_a_signature_stays(engine: Engine, fake: FakeRegistr
     assert (removal.action, removal.tags) == (Action.UNTAG, ("1.0.0",))
 
 
+@pytest.mark.parametrize("tag", ["0.1.0", None])
+def test_checkpoint_keeps_itself_and_its_image(engine: Engine, fake: FakeRegistry, tag: str | None):
+    old = image("old")
+    put(fake, old, "1.0.0")
+    put(fake, image("new"), "2.0.0")
+    checkpoint = put(fake, image(mediatypes.CHECKPOINT, of=old), *filter(None, [tag]))
+    prune = plan_remote(engine, f"{fake.host}/{NAME}", keep("1", unversioned=True))
+    prune.carry_out()
+    left = {name for _, name in fake.manifests}
+    assert {str(checkpoint.digest), str(old.descriptor.digest)} <= left
+    assert fake.tags(NAME) == [*filter(None, [tag]), "2.0.0"]
+
+
 def test_report_of_a_kept_image_stays_though_an_old_index_lists_it(
     engine: Engine, fake: FakeRegistry
 ):

@@ -90,6 +90,8 @@ def test_unknown_repositories_are_not_found(agent: Agent, fake: FakeRegistry, tm
 def test_an_image_is_no_repository(agent: Agent, fake: FakeRegistry):
     refused = agent("tags", f"{fake.host}/team/bot:1.0", code=2)
     assert f"hint: write {fake.host}/team/bot\n" in refused.err
+    refused = agent("tags", fake.host, code=2)
+    assert f"hint: write {fake.host}/NAME" in refused.err
 
 
 def test_tags_ask_as_the_user_says(agent: Agent, fake: FakeRegistry):
