@@ -164,12 +164,14 @@ def _annotations(options: AttachOptions) -> dict[str, str]:
 
 
 def _send(engine: Engine, gathered: Gathered, manifest: Manifest, subject: Subject) -> None:
-    from agentoci.registry.errors import ManifestRejected
+    from agentoci.registry.errors import ManifestBlobUnknown, ManifestRejected
 
     options = CopyOptions(progress=engine.progress or NoProgress())
     root = manifest.descriptor.bare()
     try:
         copy(gathered, root, subject.holder, str(root.digest), options=options)
+    except ManifestBlobUnknown:
+        raise
     except ManifestRejected as exc:
         raise AttachmentRefused(
             f"{exc.message}; it may take known types only, and no artifactType",

@@ -22,7 +22,7 @@ from agentoci.content.referrers import (
 )
 from agentoci.errors import Conflict
 from agentoci.registry.endpoint import Endpoint
-from agentoci.registry.errors import ManifestNotFound
+from agentoci.registry.errors import ManifestBlobUnknown, ManifestNotFound
 from agentoci.registry.manifests import Manifests, TagImmutable
 from agentoci.registry.transport import Request
 from agentoci.spec import mediatypes
@@ -49,15 +49,19 @@ def fallback_tag(subject: Digest) -> str:
 
 @dataclass(slots=True)
 class Change:
-    """What a list must and must not hold; `seen` are entries of others that must survive us."""
+    """What a list must and must not hold.
+
+    `seen` are entries of others that must survive us; `gone` those that the registry knows no more.
+    """
 
     add: Sequence[Descriptor] = ()
     drop: Collection[Digest] = ()
     seen: dict[str, Json] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
 
     def applied(self, present: Iterable[Json]) -> list[Json] | None:
         """The list as it should be; None when it is that already."""
-        dropped = {str(digest) for digest in self.drop}
+        dropped = {str(digest) for digest in self.drop} | self.gone
         given = {str(desc.digest): desc.document() for desc in self.add}
         found = {key_of(entry): entry for entry in present}
         wanted: dict[str, Json] = {**self.seen, **found, **given}
@@ -131,8 +135,12 @@ class FallbackIndex:
                     return written > 0
                 if written:
                     self._endpoint.patience.wait(written)
-                self._write(subject, wanted)
-                change.seen |= {key_of(entry): entry for entry in wanted}
+                try:
+                    self._write(subject, wanted)
+                except (ManifestBlobUnknown, ManifestNotFound):  # many want each entry there
+                    change.gone |= {key_of(each) for each in wanted if not self._exists(each)}
+                else:
+                    change.seen |= {key_of(entry): entry for entry in wanted}
             if change.applied(self.read(subject)) is None:
                 return True
         raise self._lost(subject, change)

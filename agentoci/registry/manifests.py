@@ -37,6 +37,10 @@ _MAYBE_IMMUTABLE: Final = frozenset(
 )
 """How registries refuse to move a tag; each has its own idea."""
 
+_CHILD_MISSING: Final = frozenset({"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "DIGEST_INVALID"})
+"""What registries say of a child. The digest of what we send is right: docker-registry 2.8 means
+the child's, whose file another client is writing at this moment."""
+
 
 class TagImmutable(Conflict):
     """The registry does not let this tag move to other content."""
@@ -113,7 +117,7 @@ class Manifests:
         error = self._endpoint.error(
             problem, what=self._what(name), missing=ManifestNotFound, rejected=ManifestRejected
         )
-        if problem.code in {"MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"}:
+        if problem.code in _CHILD_MISSING:
             raise ManifestBlobUnknown(error.message, hint=error.hint)
         if problem.status in _MAYBE_IMMUTABLE and ":" not in name:
             present = self._present(name)

@@ -214,6 +214,16 @@ def test_a_refused_type_names_the_way_out(
     assert kind_shown(item) == REPORT
 
 
+def test_a_child_that_another_client_still_writes_is_waited_for(
+    engine: Engine, image: str, report: AttachedFile, fake: FakeRegistry
+):
+    """docker-registry 2.8 reads a half-written link, and blames the digest."""
+    refusal = refuses(400, "DIGEST_INVALID", "provided digest did not match uploaded content")
+    fake.on("PUT", "/manifests/sha256:", refusal)
+    done = attach(engine, image, [report], AttachOptions(REPORT))
+    assert found_in(discover(engine, image)) == {done.digest}
+
+
 @pytest.mark.parametrize("given", ["text", "a/b/c", "a b/c", "/x", ""])
 def test_a_type_that_is_none_is_refused(
     engine: Engine, local: str, report: AttachedFile, given: str

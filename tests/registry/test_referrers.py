@@ -26,7 +26,7 @@ from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import Manifest
 from tests.registry.conftest import Open, StepClock
 from tests.registry.fake import FakeRegistry, Tokens
-from tests.registry.faults import Exchange, Fault, Reply, adds, answers
+from tests.registry.faults import Exchange, Fault, Reply, adds, answers, refuses
 
 NAME = "team/bot"
 SBOM = "application/vnd.example.sbom"
@@ -295,14 +295,15 @@ def test_long_digests_are_cut_to_a_tag() -> None:
 
 
 def test_reading_asks_for_leave_to_read_only(open_repository: Open) -> None:
-    with FakeRegistry(auth=Tokens(allowed=frozenset({"pull"}))) as fake:
+    tokens = Tokens(allowed=frozenset({"pull"}))
+    with FakeRegistry(auth=tokens) as fake:
         for manifest in (ONE, TWO):
             put_behind(fake, manifest)
         write_list(fake, entry(ONE), entry(TWO))
         offers(fake, entry(ONE))
         reader = open_repository(fake, NAME, user=None)
         assert {e.digest for e in reader.referrers(SUBJECT)} == digests(ONE, TWO)
-        assert fake.auth.asked == [[f"repository:{NAME}:pull"]]
+        assert tokens.asked == [[f"repository:{NAME}:pull"]]
 
 
 # Pushing
@@ -487,6 +488,28 @@ def test_what_others_deleted_meanwhile_stays_away(
     repository = open_repository(fake, NAME, push=True, clock=LateWriter(fake))
     push(repository, ONE)
     assert set(listed_under_tag(fake)) == set(map(str, digests(ONE, TWO)))
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "MANIFEST_BLOB_UNKNOWN"), (404, "MANIFEST_UNKNOWN")]
+)
+def test_a_list_that_the_registry_refuses_loses_what_is_gone(
+    fake: FakeRegistry, repository: Repository, status: int, code: str
+) -> None:
+    """distribution and ggcr take no index with a missing entry: one deletion would block all."""
+    put_behind(fake, TWO)
+    write_list(fake, entry(TWO), entry(THREE))  # THREE was deleted, TWO was not
+    fake.on("PUT", TAG, refuses(status, code, "unknown to registry"))
+    push(repository, ONE)
+    assert set(listed_under_tag(fake)) == set(map(str, digests(ONE, TWO)))
+
+
+def test_a_list_that_is_refused_for_ever_is_not_written_for_ever(
+    fake: FakeRegistry, repository: Repository
+) -> None:
+    fake.on("PUT", TAG, refuses(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry"), times=99)
+    with pytest.raises(ReferrerLost):
+        push(repository, ONE)
 
 
 def test_two_hosts_at_once_lose_nothing(
