@@ -103,7 +103,7 @@ def forgets_range(visit: Visit) -> Reply:
 
 
 def adds_to_length(visit: Visit, reply: Reply) -> None:
-    """HEAD tells another length than GET has [src oras-go]."""
+    """HEAD tells another length than GET has [src oras-go; by how much is a guess]."""
     if reply.status == 200:
         reply.headers["Content-Length"] = str(len(reply.body) + 1)
 

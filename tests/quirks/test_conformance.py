@@ -53,6 +53,12 @@ REAL: Mapping[str, frozenset[str]] = {
 """What the real ones break: probed, and so are the fakes' models of what may be missing."""
 
 
+def test_plain_service_keeps_every_rule() -> None:
+    with QuirkRegistry(PROFILES["plain"]) as registry:
+        assert not broken_rules(registry.host)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
 def test_profile_breaks_the_rules_that_it_declares(profile: Profile) -> None:
     with QuirkRegistry(profile, moody=False) as registry:

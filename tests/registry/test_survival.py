@@ -20,6 +20,8 @@ from tests.quirks.server import Profile, QuirkRegistry
 from tests.registries import Registry
 from tests.registry.crates import build_crates
 
+pytestmark = pytest.mark.slow
+
 agent, move_home = cli.agent, cli.move_home
 
 BLOB_SIZE = 12 * MIB
