@@ -334,6 +334,43 @@ def test_what_one_image_is_called(
     assert row.target == expected.format(**words)
 
 
+def test_a_layout_of_bare_tags(
+    sync: Sync, bot: Repository, engine: Engine, mirror: FakeRegistry, tmp_path: Path
+) -> None:
+    layout = f"oci:{tmp_path}/l"
+    engine.copies.copy(f"{bot.host}/team/bot:1.0.0", f"{layout}:v1")
+    [row] = sync(SyncEntry(layout), to=mirror.host).rows
+    assert row.error is not None
+    assert "says no repository" in row.error.message
+    [row] = sync(SyncEntry(f"{layout}:v1", f"{mirror.host}/team/bot")).rows
+    assert (row.target, row.outcome) == (f"{mirror.host}/team/bot:v1", SyncOutcome.COPIED)
+
+
+def test_an_empty_layout_is_a_failure(sync: Sync, engine: Engine, tmp_path: Path) -> None:
+    LayoutStore.create(tmp_path / "l", clock=engine.clock)
+    [row] = sync(SyncEntry(f"oci:{tmp_path}/l"), to="h.io").rows
+    assert row.error is not None
+    assert "no image with a name" in row.error.message
+
+
+def test_all_images_of_an_archive(
+    sync: Sync, bot: Repository, engine: Engine, mirror: FakeRegistry, tmp_path: Path
+) -> None:
+    archive = f"oci-archive:{tmp_path}/a.tar"
+    engine.copies.copy(f"{bot.host}/team/bot:1.0.0", archive)
+    assert targets(sync(SyncEntry(archive), to=mirror.host)) == ["team/bot:1.0.0"]
+
+
+def test_what_the_disk_refuses_is_a_failure_of_that_image(
+    sync: Sync, bot: Repository, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    [row] = sync(SyncEntry(f"{bot.host}/team/bot:1.0.0", f"oci:{tmp_path}/file/layout")).rows
+    assert row.error is not None
+    assert f"{tmp_path}/file" in row.error.message
+    assert row.error.exit_code == 1
+
+
 def test_what_several_images_are_called(
     sync: Sync, bot: Repository, mirror: FakeRegistry, tmp_path: Path
 ) -> None:

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +19,11 @@ from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
 from agentoci.spec.manifest import Manifest
 from agentoci.spec.reference import Reference
+from tests import commandline
 from tests.cli.conftest import Agent
 from tests.content.graphs import put, put_image, put_manifest
 from tests.registry.fake import FakeRegistry
+from tests.registry.faults import waits
 
 
 @pytest.fixture
@@ -180,6 +188,32 @@ def test_sync_writes_its_report_even_when_nothing_can_begin(
 ) -> None:
     agent("sync", "--source", f"{bot.host}/x", "mirror", "--report", tmp_path / "r.json", code=2)
     assert json.loads((tmp_path / "r.json").read_bytes())["images"] == []
+
+
+def test_sync_that_is_interrupted_writes_its_report(
+    bot: Repository, fake: FakeRegistry, home: Path, tmp_path: Path
+) -> None:
+    go_on = threading.Event()
+    fake.on("PUT", "/v2/x/bot/manifests/", waits(go_on))
+    report = tmp_path / "report.json"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "agentoci", "sync", "-", "--report", report],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **commandline.home_variables(home)},
+    )
+    assert process.stdin is not None
+    process.stdin.write(f"{bot.host}/team/bot:1.0 {bot.host}/x/bot:1.0\n".encode())
+    process.stdin.close()
+    process.stdin = None
+    while not fake.requests("PUT", "/v2/x/bot/manifests/"):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    go_on.set()
+    assert process.returncode == 130, said
+    assert [row["outcome"] for row in json.loads(report.read_bytes())["images"]] == ["cancelled"]
 
 
 def test_sync_dry_run(agent: Agent, bot: Repository) -> None:

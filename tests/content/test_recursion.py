@@ -368,6 +368,31 @@ def test_what_is_listed_but_gone_is_left_out(source: MemoryTarget, image: Descri
     assert dst.resolve("1.0") == image
 
 
+def test_what_is_listed_twice_comes_once(source: MemoryTarget, image: Descriptor) -> None:
+    signature = attach(source, image, SIGNATURE)
+
+    class Stuttering(MemoryTarget):
+        def referrers(
+            self, subject: Descriptor, *, artifact_type: str | None = None
+        ) -> tuple[Descriptor, ...]:
+            return super().referrers(subject) * 2
+
+    stuttering = Stuttering()
+    stuttering.__dict__.update(source.__dict__)
+    assert [item.desc for item in find_attachments(stuttering, image).found] == [signature]
+
+
+def test_what_is_gone_before_its_type_is_known(source: MemoryTarget, image: Descriptor) -> None:
+    signature = attach(source, image, SIGNATURE)
+    source._referrers[image.digest][signature.digest] = signature
+    del source._content[signature.digest]
+    found = find_attachments(source, image)
+    assert (found.found, [one.reason for one in found.left_out]) == (
+        (),
+        ["it is listed, but not there"],
+    )
+
+
 def test_what_the_target_has_but_does_not_list_is_pushed_again(
     source: MemoryTarget, image: Descriptor
 ) -> None:
