@@ -218,6 +218,22 @@ class Pool(HTTPConnectionPool):
         fresh: Any = self._new_conn()
         return self._exchange(fresh, start, outgoing, waits)
 
+    def certificate(self, timeout: float) -> Mapping[str, Any]:
+        """What the server shows over TLS, in the words of `ssl.SSLSocket.getpeercert`.
+
+        Raises OSError, ssl.SSLError, ProxyTrouble.
+        """
+        connection: Any = self._get_conn()
+        try:
+            if connection.is_closed:
+                self._connect(connection, timeout)
+            shown: Mapping[str, Any] = connection.sock.getpeercert() or {}
+        except BaseException:
+            connection.close()
+            raise
+        self.take_back(connection)
+        return shown
+
     def take_back(self, connection: _Connection) -> None:
         """Keep a connection for the next request."""
         self._put_conn(connection)
@@ -236,7 +252,7 @@ class Pool(HTTPConnectionPool):
 
     def _connect(self, connection: _Connection, timeout: float) -> None:
         connection.sent = 0
-        connection.timeout = timeout
+        connection.timeout = float(timeout)
         try:
             if self.proxy is not None and self.scheme == "https":
                 self._prepare_proxy(connection)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
-from urllib.parse import urljoin
 
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import AgentociError
@@ -15,7 +14,7 @@ from agentoci.registry.challenges import Challenge, parse_challenges
 from agentoci.registry.errors import Rejected, UnsafeDestination
 from agentoci.registry.facts import HostFacts, Memory
 from agentoci.registry.negotiation import Negotiation
-from agentoci.registry.origin import Origin, Reach, check_step
+from agentoci.registry.origin import Origin, Reach, check_step, joined
 from agentoci.registry.problems import Problem, error_from
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
 from agentoci.registry.tokens import basic
@@ -68,7 +67,7 @@ class Endpoint:
     def located(self, answer: Answer) -> str | None:
         """Where an answer's Location leads, by the URL that really answered."""
         location = answer.headers.get("Location")
-        return urljoin(answer.url, location) if location else None
+        return joined(answer.url, location) if location else None
 
     def exchange(self, request: Request, scopes: Sequence[str] = ()) -> Answer:
         """One exchange, tried again when the registry asks for (other) credentials.
@@ -128,10 +127,22 @@ class Endpoint:
             answer = Problem.read(answer)
         return error_from(answer, host=speaker, what=what, missing=missing, rejected=rejected)
 
-    def _greeting(self) -> tuple[Challenge, ...]:
-        """The challenges of `/v2/`, for a registry that refuses without saying what it wants."""
+    def knock(self) -> Answer:
+        """What `/v2/` answers to a stranger, closed already; raises RegistryUnreachable."""
         answer = self._transport.send(Request("GET", self.url("")))
         answer.discard()
+        return answer
+
+    def certificate(self) -> Mapping[str, Any] | None:
+        """What the registry shows over TLS, as `ssl.SSLSocket.getpeercert` has it; None: plain.
+
+        Raises RegistryUnreachable, for a certificate that nobody trusts too.
+        """
+        return self._transport.certificate(self.origin) if self.origin.secure else None
+
+    def _greeting(self) -> tuple[Challenge, ...]:
+        """The challenges of `/v2/`, for a registry that refuses without saying what it wants."""
+        answer = self.knock()
         if answer.origin != self.origin:
             return ()
         return parse_challenges(answer.headers.get("WWW-Authenticate", ""))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from agentoci.registry.errors import UnsafeDestination
-from agentoci.registry.origin import Origin
+from agentoci.registry.origin import Origin, joined
 from agentoci.registry.transport import Answer
 
 _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
@@ -23,7 +23,7 @@ def next_page(answer: Answer, home: Origin) -> str | None:
     for target, parameters in _LINK.findall(answer.headers.get("Link", "")):
         if not _NEXT.search(parameters):
             continue
-        url = urljoin(answer.url, target)
+        url = joined(answer.url, target)
         if Origin.of(url).host != home.host:
             raise UnsafeDestination(
                 f"{home.netloc} sends us to {Origin.of(url).netloc} for the rest of a list"

@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from dataclasses import dataclass
 from enum import IntEnum
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from agentoci.registry.errors import UnsafeDestination
 
@@ -39,8 +39,9 @@ class Origin:
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
-        except ValueError as exc:
-            raise UnsafeDestination(f"a server sent an address that is no URL: {exc}") from exc
+            host = host if host is None or host.isascii() else host.encode("idna").decode()
+        except ValueError:  # its words may show a password; UnicodeError is one
+            raise UnsafeDestination("an address is no URL") from None
         if parts.scheme not in _PORTS or not host:
             raise UnsafeDestination(f"not an http or https address: scheme {parts.scheme!r}")
         if "@" in parts.netloc:
@@ -73,6 +74,14 @@ class Origin:
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"
+
+
+def joined(base: str, location: str) -> str:
+    """Where a Location leads, seen from `base`; raises UnsafeDestination."""
+    try:
+        return urljoin(base, location)
+    except ValueError:
+        raise UnsafeDestination(f"{Origin.of(base).netloc} sends us to what is no URL") from None
 
 
 def check_step(start: Origin, target: Origin, *, nearest: Reach = Reach.PRIVATE) -> None:

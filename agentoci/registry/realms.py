@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Final
-from urllib.parse import urljoin
 
 from agentoci.registry.errors import UnsafeDestination
-from agentoci.registry.origin import Origin, Reach, check_step
+from agentoci.registry.origin import Origin, Reach, check_step, joined
 
 _ELSEWHERE: Final = {
     "nvcr.io": "authn.nvidia.com",
@@ -45,7 +44,7 @@ def resolve_realm(
     Hosts (`host` or `host:port`) that the user has `allowed` need no more than https. Raises
     UntrustedRealm.
     """
-    url = urljoin(f"{registry}/v2/", realm)
+    url = joined(f"{registry}/v2/", realm)
     try:
         target = Origin.of(url)
         if _is_allowed(target, registry, allowed):

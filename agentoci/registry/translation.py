@@ -25,10 +25,13 @@ _PLAIN: Final = "if it speaks plain http only, list it in insecure_registries of
 _AUTHORITY: Final = "trust an authority of your own by ca_file in the config file, or by certs.d"
 _ENDED: Final = "the registry has to renew its certificate; or is this machine's clock wrong?"
 _NAMES: Final = "is the name right? its certificate is made for another one"
-_SHOW: Final = "it wants a client certificate: client_cert and client_key in the config file"
+_SHOW: Final = "it may want a client certificate: client_cert and client_key in the config file"
 
 _NOT_TLS: Final = frozenset({"wrong version number", "record layer failure", "http request"})
-_CLIENT_WORDS: Final = ("certificate required", "bad certificate", "unknown ca", "access denied")
+_CLIENT_WORDS: Final = (
+    *("certificate required", "bad certificate", "unknown ca", "access denied"),
+    "handshake failure",  # what TLS 1.2 says when none is shown
+)
 _VERIFY_HINTS: Final = {9: _ENDED, 10: _ENDED, 62: _NAMES, 64: _NAMES}
 """By OpenSSL's codes: not yet valid, expired, other host, other address."""
 

@@ -11,8 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final
-from urllib.parse import urljoin
+from typing import Any, Final
 
 from agentoci._internal import limits
 from agentoci._internal.clock import Clock, SystemClock
@@ -23,7 +22,7 @@ from agentoci.registry.dialing import Dialer, Resolver, system_addresses
 from agentoci.registry.errors import RegistryUnreachable, UnsafeDestination
 from agentoci.registry.hosts import Site
 from agentoci.registry.limiter import Limiter, Slot
-from agentoci.registry.origin import Origin, check_step
+from agentoci.registry.origin import Origin, check_step, joined
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.translation import refused_by_proxy, translated
 
@@ -243,6 +242,15 @@ class Transport:
         """Say what is special about an origin, before the first request to it."""
         self._sites[origin] = site
 
+    def certificate(self, origin: Origin) -> Mapping[str, Any]:
+        """The certificate that a secure origin shows, verified, as the ssl module tells it.
+
+        Raises RegistryUnreachable.
+        """
+        way = self._way(origin, origin, direct=True)
+        with translated(origin.netloc, proxy=way.proxy):
+            return way.pool.certificate(self._timeouts.connect)
+
     def close(self) -> None:
         """Close all connections."""
         for adapter in self._adapters.values():
@@ -272,7 +280,7 @@ class Transport:
             if not location or answer.status not in followed:
                 return answer
             answer.discard()
-            url = urljoin(url, location)
+            url = joined(url, location)
             target = Origin.of(url)
             check(origin, target)
             origin = target

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentoci.registry.errors import UnsafeDestination
-from agentoci.registry.origin import Origin, Reach, check_step
+from agentoci.registry.origin import Origin, Reach, check_step, joined
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.realms import resolve_realm
 
@@ -31,6 +31,21 @@ def test_implicit_and_explicit_port_are_one_origin() -> None:
 def test_what_is_no_web_address_is_refused(url: str) -> None:
     with pytest.raises(UnsafeDestination):
         Origin.of(url)
+
+
+def test_names_of_other_alphabets_are_asked_for_in_ascii() -> None:
+    assert Origin.of("https://b\u00fccher.example/").netloc == "xn--bcher-kva.example"
+    with pytest.raises(UnsafeDestination):
+        Origin.of(f"https://{chr(0xE9) * 80}.example/")
+
+
+def test_location_is_joined_and_checked() -> None:
+    assert joined("https://a.example/v2/x?y", "/z?_state=%2f") == "https://a.example/z?_state=%2f"
+    assert joined("https://a.example/v2/x", "//b.example/z") == "https://b.example/z"
+    with pytest.raises(UnsafeDestination, match=r"a\.example sends us to what is no URL") as caught:
+        joined("https://a.example/v2/", "https://me:secret@[::1/")
+    assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__
 
 
 @pytest.mark.parametrize(
