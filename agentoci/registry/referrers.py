@@ -14,7 +14,7 @@ from typing import Final
 from urllib.parse import quote
 
 from agentoci._internal import limits
-from agentoci.content.protocols import ContentNotFound, Fetcher
+from agentoci.content.protocols import ContentNotFound
 from agentoci.content.reader import fetch_bytes
 from agentoci.content.referrers import (
     NotAReferrerList,
@@ -25,9 +25,10 @@ from agentoci.content.referrers import (
     parse_list,
     readable,
 )
-from agentoci.errors import Integrity
+from agentoci.errors import Denied, Integrity
+from agentoci.registry.deletion import Deletion, TaggedTarget
 from agentoci.registry.endpoint import Endpoint
-from agentoci.registry.errors import ManifestNotFound, RegistryFailing
+from agentoci.registry.errors import ManifestNotFound, RegistryFailing, Rejected
 from agentoci.registry.fallback import FallbackIndex
 from agentoci.registry.links import next_page
 from agentoci.registry.manifests import Manifests
@@ -44,7 +45,6 @@ _UNSUPPORTED: Final = frozenset({400, 404, 405, 406, 501})
 _NOTHING_THERE: Final = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 """A 404 that speaks of the image, and tells nothing of the API."""
 
-_DELETED: Final = frozenset({200, 202, 404})
 _FILTERED: Final = "artifactType"
 _TYPELESS: Final = (None, mediatypes.OCI_EMPTY)
 """Types that say nothing: some writers leave them out, and Harbor showed the config's."""
@@ -66,15 +66,13 @@ class Referrers:
         name: str,
         manifests: Manifests,
         *,
-        source: Fetcher,
+        source: TaggedTarget,
         read: tuple[str, ...],
-        write: tuple[str, ...],
     ) -> None:
         self._endpoint = endpoint
         self._name = name
         self._source = source
         self._read = read
-        self._write = write
         self.fallback = FallbackIndex(endpoint, name, manifests, read=read)
         self._without_api = False
 
@@ -225,11 +223,13 @@ class Referrers:
 
     def _delete(self, desc: Descriptor) -> bool:
         """Delete a manifest; False when the registry does not."""
-        request = Request("DELETE", self._endpoint.url(f"{self._name}/manifests/{desc.digest}"))
-        scopes = (*self._write, f"repository:{self._name}:delete")
-        answer = self._endpoint.request(request, scopes, expect=_DELETED)
-        answer.discard()
-        return answer.status in _DELETED
+        try:
+            Deletion(self._endpoint, self._name, self._source).manifest(desc.digest)
+        except ManifestNotFound:
+            return True
+        except (Denied, Rejected):
+            return False
+        return True
 
     def _what(self, subject: Digest) -> str:
         return f"{self._endpoint.host}/{self._name}@{subject}"

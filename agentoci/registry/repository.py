@@ -44,9 +44,7 @@ class Repository:
         self._write = (push_scope(name),)
         self._read = self._write if push else (pull_scope(name),)
         self._manifests = Manifests(endpoint, name, read=self._read, write=self._write)
-        self.listed = Referrers(
-            endpoint, name, self._manifests, source=self, read=self._read, write=self._write
-        )
+        self.listed = Referrers(endpoint, name, self._manifests, source=self, read=self._read)
 
     @property
     def host(self) -> str:
@@ -57,6 +55,11 @@ class Repository:
     def origin(self) -> Origin:
         """Where the registry's API is."""
         return self._endpoint.origin
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The registry that it is in, for requests that have no method here."""
+        return self._endpoint
 
     def __repr__(self) -> str:
         return f"Repository({self.host}/{self.name})"

@@ -76,7 +76,7 @@ def test_we_find_what_oras_and_regctl_attach(
     ours = built.agent("attach", image, report, "--artifact-type", TYPE).strip()
     monkeypatch.chdir(report.parent)
     oras, regctl = program("oras"), program("regctl")
-    what = ("--artifact-type", "a/oras", "--annotation", "by=oras")
+    what: tuple[str, ...] = ("--artifact-type", "a/oras", "--annotation", "by=oras")
     run_peer([oras, "attach", "--no-tty", "--plain-http", *what, image, "report.txt:text/plain"])
     plain = ["--host", f"reg={image.partition('/')[0]},tls=disabled"]
     what = ("--artifact-type", "a/regctl", "--subject", image, "--file")
