@@ -102,7 +102,7 @@ class RegistryClient:
         )
         self._turns = Turns(self._options.lock_folder, self._options.clock)
         hosts = self._options.hosts.items()
-        self._hosts = {canonical_host(host): settled for host, settled in hosts}
+        self._hosts = {_settled_name(host): settled for host, settled in hosts}
         self._endpoints: dict[str, Endpoint] = {}
         self._mirrors: dict[str, tuple[Mirror, ...]] = {}
         self._lock = threading.Lock()
@@ -146,6 +146,14 @@ class RegistryClient:
         timeouts = Timeouts(*[float(seconds)] * 3)
         retry = replace(self._options.retry, tries=2, longest_order=seconds)
         return RegistryClient(replace(self._options, timeouts=timeouts, retry=retry))
+
+    def endpoint(self, host: str) -> Endpoint:
+        """The registry itself, as its repositories are asked; raises InvalidReference."""
+        return self._endpoint(_registry(host))
+
+    def unprejudiced(self) -> RegistryClient:
+        """A client of the same options that knows nothing of any registry yet. Close it too."""
+        return RegistryClient(replace(self._options, memory=RunMemory()))
 
     def check_login(self, registry: str, credential: Credential) -> None:
         """Ask a registry (`HOST[:PORT]`, with or without a name space) whether it takes these.
@@ -204,7 +212,7 @@ class RegistryClient:
 
     def _mirrors_of(self, host: str) -> tuple[Mirror, ...]:
         """The registry's mirrors; each is left out for all repositories once it has failed."""
-        settled = self._hosts.get(host)
+        settled = self._hosts.get(_settled_name(host))
         if settled is None or not settled.mirrors:
             return ()
         with self._lock:
@@ -231,7 +239,7 @@ class RegistryClient:
 
     def _settle(self, host: str, origin: Origin) -> None:
         """Tell the transport what is special about a registry."""
-        settled = self._hosts.get(host, HostOptions())
+        settled = self._hosts.get(_settled_name(host), HostOptions())
         certificates = settled.certificates
         if origin.secure:
             certificates += find_certificates(host, self._options.certificate_folders)
@@ -277,13 +285,18 @@ class RegistryClient:
         except UnsafeDestination as exc:
             raise InvalidReference(f"{host!r} is not a registry's address") from exc
         names = {host, secure.host}
-        settled = self._hosts.get(host)
+        settled = self._hosts.get(_settled_name(host))
         insecure = names & self._options.insecure_hosts or (settled and settled.insecure)
         if self._options.plain_http or insecure:
             return Origin.of(f"http://{api}")
         if secure.reach is Reach.LOOPBACK and not names & self._options.secure_hosts:
             return Origin.of(f"http://{api}")
         return secure
+
+
+def _settled_name(host: str) -> str:
+    """The name under which a registry is settled: with or without its usual port it is the same."""
+    return canonical_host(host).removesuffix(":443")
 
 
 def _registry(text: str, *, with_space: bool = False) -> str:

@@ -119,8 +119,8 @@ def test_encrypted_key_is_an_error_and_no_question(
     tmp_path: Path, client_pair: Certificate
 ) -> None:
     locked = tmp_path / "locked.key"
-    command = ["openssl", "pkey", "-in", client_pair.key, "-aes256", "-passout", "pass:x"]
-    subprocess.run([*command, "-out", locked], check=True, capture_output=True)
+    command = ["openssl", "pkey", "-in", str(client_pair.key), "-aes256", "-passout", "pass:x"]
+    subprocess.run([*command, "-out", str(locked)], check=True, capture_output=True)
     with pytest.raises(InvalidRegistryConfig, match="the key is encrypted") as caught:
         make_context(Certificates(pair=Pair(client_pair.cert, locked)))
     assert "openssl pkey -in locked.key" in (caught.value.hint or "")

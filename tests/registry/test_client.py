@@ -10,12 +10,12 @@ import pytest
 from agentoci.content.reader import fetch_bytes
 from agentoci.registry.credentials import Credential
 from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, RegistryUnreachable
+from agentoci.registry.hosts import HostOptions
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import InvalidReference, Reference
 from tests.registry.conftest import MakeClient
 from tests.registry.fake import Basic, FakeRegistry, Tokens
 from tests.registry.faults import answers, changes, redirects
-
 
 ADA = Credential("ada", "secret")
 
@@ -77,7 +77,9 @@ def test_login_at_something_else_is_an_error(make_client: MakeClient) -> None:
             make_client().check_login(fake.host, ADA)
 
 
-@pytest.mark.parametrize("host", ["ghcr.io/te am", "ghcr.io/a:1", "plain", "a b.io", "", "x.io:99999", "me@x.io"])
+@pytest.mark.parametrize(
+    "host", ["ghcr.io/te am", "ghcr.io/a:1", "plain", "a b.io", "", "x.io:99999", "me@x.io"]
+)
 def test_login_at_what_is_no_registry_is_refused(make_client: MakeClient, host: str) -> None:
     with pytest.raises(InvalidReference):
         make_client().check_login(host, ADA)
@@ -106,6 +108,15 @@ def test_requests_are_counted_with_tokens_and_redirects(make_client: MakeClient)
         assert client.requests == 0
         assert fetch_bytes(repository, Descriptor.of("x/y", content)) == content
         assert client.requests == len(fake.seen) + len(storage.seen) == 4
+
+
+@pytest.mark.parametrize("name", ["plain.example", "plain.example:443"])
+def test_what_is_settled_counts_with_and_without_the_usual_port(
+    make_client: MakeClient, name: str
+) -> None:
+    client = make_client(hosts={name: HostOptions(insecure=True)})
+    for text in ("plain.example/bot", "plain.example:443/bot"):
+        assert not client.repository(Reference.parse(text)).origin.secure
 
 
 def test_credentials_are_known_without_loading_requests() -> None:

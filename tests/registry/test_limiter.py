@@ -9,12 +9,14 @@ import pytest
 
 from agentoci.content.reader import fetch_bytes
 from agentoci.registry.errors import RegistryFailing
+from agentoci.registry.hosts import HostOptions
 from agentoci.registry.limiter import Limiter
 from agentoci.registry.retry import RetryPolicy
 from agentoci.spec.descriptor import Descriptor
-from tests.registry.conftest import Open, StepClock
+from agentoci.spec.reference import Reference
+from tests.registry.conftest import MakeClient, Open, StepClock
 from tests.registry.fake import FakeRegistry
-from tests.registry.faults import answers, refuses
+from tests.registry.faults import Exchange, Reply, answers, refuses
 
 CONTENT = b"asked for politely" * 100
 BLOB = Descriptor.of("application/octet-stream", CONTENT)
@@ -146,6 +148,31 @@ def test_denial_that_means_too_many_is_waited_for(
     fake.on("GET", "/blobs/", denial)
     assert fetch_bytes(open_repository(fake), BLOB) == CONTENT
     assert clock.sleeps == [0.25 if order is None else 3]
+
+
+def test_registry_may_be_settled_to_be_asked_less_at_once(
+    fake: FakeRegistry, make_client: MakeClient
+) -> None:
+    fake.put("team/bot", CONTENT)
+    out, most, guard = [0], [0], threading.Lock()
+
+    def count(exchange: Exchange) -> Reply:
+        with guard:
+            out[0] += 1
+            most[0] = max(most[0], out[0])
+        try:
+            return exchange.serve()
+        finally:
+            with guard:
+                out[0] -= 1
+
+    fake.on("HEAD", "/blobs/", count, times=40)
+    client = make_client(hosts={fake.host: HostOptions(max_concurrency=2)})
+    repository = client.repository(Reference(fake.host, "team/bot", "latest"))
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda _: repository.exists(BLOB), range(40)))
+    assert most[0] <= 2
+    assert fake.connections <= 2
 
 
 def test_denial_keeps_its_words(fake: FakeRegistry, open_repository: Open) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentoci.registry.errors import UnsafeDestination
+from agentoci.registry.errors import InvalidRegistryConfig, UnsafeDestination
 from agentoci.registry.origin import Origin, Reach, check_step, joined
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.realms import resolve_realm
@@ -163,3 +163,18 @@ def test_each_scheme_has_its_proxy() -> None:
     assert proxies.select(Origin.of("http://a.example")) == "http://one:1"
     assert proxies.select(Origin.of("https://a.example")) == "http://two:2"
     assert Proxies(http="http://one:1").select(Origin.of("https://a.example")) is None
+
+
+@pytest.mark.parametrize(
+    ("proxy", "message"),
+    [
+        ("socks5://me:secret@p:1080", "HTTPS_PROXY has the scheme 'socks5'"),
+        ("http://me:secret@", "HTTPS_PROXY is no address"),
+        ("http://me:secret@[::1", "HTTPS_PROXY is no address"),
+        ("http://p:99999", "HTTPS_PROXY is no address"),
+    ],
+)
+def test_what_is_no_proxy_is_told_without_its_password(proxy: str, message: str) -> None:
+    with pytest.raises(InvalidRegistryConfig, match=message) as caught:
+        Proxies(https=proxy).select(Origin.of("https://a.example"))
+    assert "secret" not in f"{caught.value}{caught.value.hint}"

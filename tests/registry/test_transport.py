@@ -35,9 +35,10 @@ from agentoci.registry.retry import RetryPolicy
 from agentoci.registry.transport import Body, Request, Timeouts, Transport
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference
+from tests.certificates import Authority
 from tests.registry.conftest import MakeClient, Open, StepClock
 from tests.registry.fake import Basic, FakeRegistry, Tokens
-from tests.registry.faults import Exchange, Reply, answers, changes, drops, redirects
+from tests.registry.faults import Exchange, Fault, Reply, answers, changes, drops, redirects
 
 CONTENT = b"over tls" * 1000
 BLOB = Descriptor.of("application/octet-stream", CONTENT)
@@ -199,9 +200,10 @@ def test_connection_is_used_again(fake: FakeRegistry, open_repository: Open) -> 
 # Connections
 
 
-def scripted(*steps: bytes | None) -> tuple[socket.socket, list[bytes]]:
+def scripted(*steps: bytes | None, address: str = "127.0.0.1") -> tuple[socket.socket, list[bytes]]:
     """A server that answers each request with the next step; None hangs up instead."""
-    server = socket.create_server(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    server = socket.create_server((address, 0), family=family)
     heard: list[bytes] = []
 
     def serve() -> None:
@@ -331,6 +333,58 @@ def test_many_streams_and_requests_do_not_wait_for_connections(
 # Proxies
 
 
+def tunnel(target: str) -> socket.socket:
+    """A proxy that takes one CONNECT, and leads to `target` whatever is asked for."""
+    server = socket.create_server(("127.0.0.1", 0))
+    host, _, port = target.partition(":")
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 16):
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        with server, server.accept()[0] as client:
+            assert client.recv(1 << 16).startswith(b"CONNECT registry.example:443 HTTP/1.")
+            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            with socket.create_connection((host, int(port))) as inner:
+                back = threading.Thread(target=pump, args=(inner, client))
+                back.start()
+                pump(client, inner)
+                back.join()
+
+    threading.Thread(target=serve, daemon=True).start()
+    return server
+
+
+def test_tls_through_a_proxy_is_with_the_registry_itself(
+    authority: Authority, make_client: MakeClient
+) -> None:
+    context = authority.issue("far", hosts=["DNS:registry.example"]).server_context()
+    with FakeRegistry(tls=context) as fake:
+        fake.put("team/bot", CONTENT)
+        proxy = tunnel(fake.host).getsockname()[1]
+        client = make_client(
+            proxies=Proxies(https=f"http://127.0.0.1:{proxy}"), ca_file=authority.cert
+        )
+        repository = client.repository(Reference("registry.example", "team/bot", "latest"))
+        assert fetch_bytes(repository, BLOB) == CONTENT
+        assert repository.exists(BLOB)
+        assert fake.connections == 1
+        client.close()
+
+
+def test_address_of_the_sixth_version_is_reached(transport: Transport) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 on this machine")
+    server, heard = scripted(OK, address="::1")
+    url = f"http://[::1]:{server.getsockname()[1]}/v2/"
+    with transport.send(Request("GET", url)) as answer:
+        assert answer.content(10) == b"ok"
+    assert b"\r\nHost: [::1]:" in heard[0]
+
+
 @pytest.mark.parametrize("host", ["registry.example", "plain.example"])
 def test_proxy_that_wants_a_login_is_named_and_not_asked_again(
     clock: StepClock, make_client: MakeClient, host: str
@@ -438,15 +492,16 @@ def test_nothing_secret_is_in_errors_and_logs(
     signed = f"{fake.url}/storage?X-Amz-Signature=c2lnbmVk"
     assert not repository.exists(BLOB)
     texts = []
-    for method, *spoil in [
-        ("GET", redirects(signed), drops()),
-        ("GET", redirects(f"{signed} x"), answers(403, error("bad X-Amz-Query=1"))),
-        ("GET", redirects("https://me:hunter2@[::1/")),
-        ("GET", redirects("https://me:hunter2@other.example/")),
-        ("PUT", drops()),
-        ("PUT", answers(400, error("Basic YWRhOmh1bnRlcjJodW50ZXIy"))),
-        ("PUT", answers(500, error("at ?_state=a%2Fb%3D"))),
-    ]:
+    troubles: list[tuple[str, list[Fault]]] = [
+        ("GET", [redirects(signed), drops()]),
+        ("GET", [redirects(f"{signed} x"), answers(403, error("bad X-Amz-Query=1"))]),
+        ("GET", [redirects("https://me:hunter2@[::1/")]),
+        ("GET", [redirects("https://me:hunter2@other.example/")]),
+        ("PUT", [drops()]),
+        ("PUT", [answers(400, error("Basic YWRhOmh1bnRlcjJodW50ZXIy"))]),
+        ("PUT", [answers(500, error("at ?_state=a%2Fb%3D"))]),
+    ]
+    for method, spoil in troubles:
         fake.on(method, "", *spoil * 8)
         act = partial(fetch_bytes, repository) if method == "GET" else partial(push, repository)
         with pytest.raises(AgentociError) as caught:
