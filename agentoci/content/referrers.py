@@ -97,7 +97,8 @@ def parse_list(content: bytes, *, what: str) -> tuple[Json, ...]:
         raise NotAReferrerList(f"{what}: not an index: {exc.message}") from exc
     media_type = document.get("mediaType", mediatypes.OCI_INDEX)
     entries = document.get("manifests", ())
-    if media_type not in mediatypes.INDEXES or "manifests" not in document:
+    known = isinstance(media_type, str) and media_type in mediatypes.INDEXES
+    if not known or "manifests" not in document:
         raise NotAReferrerList(f"{what}: not an index, but {media_type!r}")
     if entries is None:  # Go writes an empty list so
         return ()

@@ -148,13 +148,17 @@ class Referrers:
 
     def _pages(self, subject: Digest, query: str) -> tuple[tuple[Descriptor, ...] | None, bool]:
         """All pages of a list, and whether the registry filtered them by itself."""
-        url: str | None = self._endpoint.url(f"{self._name}/referrers/{subject}{query}")
+        first = self._endpoint.url(f"{self._name}/referrers/{subject}{query}")
+        url: str | None = first
         found: dict[Digest, Descriptor] = {}
         filtered = False
         for _ in range(limits.MAX_REFERRER_PAGES):
             if url is None:
                 return tuple(found.values()), filtered
             page = None if self._without_api else self._page(url, subject)
+            if page is None and url != first:
+                host, what = self._endpoint.host, self._what(subject)
+                raise RegistryFailing(host, f"{what}: it does not give the rest of its list")
             if page is None:
                 return None, False
             found |= {entry.digest: entry for entry in readable(page.entries)}

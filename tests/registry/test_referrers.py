@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from agentoci._internal import limits
 from agentoci._internal.clock import SystemClock
 from agentoci.content.protocols import ReferrerLister
-from agentoci.content.reader import BytesSource
+from agentoci.content.reader import BytesSource, SizeMismatch
 from agentoci.content.referrers import NotAReferrerList, TooManyReferrers
 from agentoci.errors import AgentociError, Denied
 from agentoci.registry.errors import RegistryFailing, UnsafeDestination
 from agentoci.registry.facts import RunMemory
 from agentoci.registry.fallback import ReferrerLost, fallback_tag
+from agentoci.registry.manifests import TagImmutable
 from agentoci.registry.repository import Repository
 from agentoci.registry.turns import Turns
 from agentoci.spec import annotations as keys
@@ -611,3 +613,54 @@ def test_what_the_registry_does_not_delete_is_told(
     offers(fake, entry(ONE), entry(TWO))
     fake.on("DELETE", "/manifests/", answers(status))
     assert repository.listed.remove(SUBJECT, [ONE.descriptor]) == (ONE.descriptor,)
+
+
+# Lists that cannot be read or written
+
+
+def test_a_list_that_may_not_be_read_is_an_error(
+    fake: FakeRegistry, repository: Repository
+) -> None:
+    fake.on("GET", TAG, answers(403))
+    with pytest.raises(Denied, match=TAG):
+        repository.referrers(SUBJECT)
+
+
+def test_a_list_without_end_is_not_read(fake: FakeRegistry, repository: Repository) -> None:
+    body = b" " * (limits.MAX_MANIFEST_BYTES + 1)
+    fake.on("GET", TAG, answers(200, body, Content_Type=mediatypes.OCI_INDEX))
+    with pytest.raises(SizeMismatch, match="larger than"):
+        repository.referrers(SUBJECT)
+    fake.on("GET", "/referrers/", answers(200, body, Content_Type=mediatypes.OCI_INDEX))
+    other = Descriptor.of(mediatypes.OCI_MANIFEST, b"other")
+    repository.listed._without_api = False
+    with pytest.raises(RegistryFailing, match="larger than"):
+        repository.referrers(other)
+
+
+def test_a_list_that_no_registry_takes_is_not_written(
+    fake: FakeRegistry, repository: Repository
+) -> None:
+    write_list(fake, entry(TWO, annotations={"long": "x" * (limits.MAX_MANIFEST_BYTES - 500)}))
+    with pytest.raises(NotAReferrerList, match="registries take") as caught:
+        push(repository, ONE)
+    assert "--replace" in str(caught.value.hint)
+
+
+def test_a_list_under_an_immutable_tag_says_what_to_allow(
+    fake: FakeRegistry, repository: Repository
+) -> None:
+    write_list(fake, entry(put_behind(fake, TWO)))
+    fake.on("PUT", TAG, refuses(400, "TAG_INVALID", "the tag is immutable"))
+    with pytest.raises(TagImmutable, match="what speaks of an image") as caught:
+        push(repository, ONE)
+    assert "sha256-*" in str(caught.value.hint)
+
+
+def test_a_page_that_fails_later_is_an_error(fake: FakeRegistry, repository: Repository) -> None:
+    first = lists(entry(ONE), Link="<?page=2>; rel=next")
+    fake.on("GET", "/referrers/", first, answers(403), first, answers(404))
+    with pytest.raises(Denied):
+        repository.referrers(SUBJECT)
+    with pytest.raises(RegistryFailing, match="rest of its list"):
+        repository.referrers(SUBJECT)
