@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.conftest import Built, RunPeer, peer_called
+from tests.interop.conftest import NAME, Built, RunPeer, peer_called
 from tests.peers import Oras
 from tests.registries import Registry, find_tool
 
@@ -20,7 +20,7 @@ TYPE = "application/vnd.example.report"
 def image(built: Built, registry: Registry, repository: str) -> str:
     """The image in a repository of its own."""
     reference = registry.reference(f"{repository}:1")
-    built.agent("push", "bot:1", reference)
+    built.agent("push", NAME, reference)
     return reference
 
 
@@ -109,10 +109,49 @@ def test_oras_discovers_in_our_layouts(
     built: Built, report: Path, run_peer: RunPeer, tmp_path: Path
 ):
     layout = tmp_path / "layout"
-    built.agent("push", "bot:1", f"oci:{layout}:bot:1")
+    built.agent("push", NAME, f"oci:{layout}:bot:1")
     digest = built.agent("attach", f"oci:{layout}:bot:1", report, "--artifact-type", TYPE).strip()
     oras = program("oras")
     found = json.loads(
         run_peer([oras, "discover", "--format", "json", "--oci-layout-path", layout, "bot:1"])
     )
     assert [each["digest"] for each in found["referrers"]] == [digest]
+
+
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+
+
+def test_we_find_what_cosign_signs_beside_ours(
+    built: Built,
+    distribution: Registry,
+    repository: str,
+    report: Path,
+    run_peer: RunPeer,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A bundle is a referrer, without annotations in the list; the older form is a tag."""
+    image = distribution.reference(f"{repository}:1")
+    built.agent("push", NAME, image)
+    digest = built.agent("attach", image, report, "--artifact-type", TYPE).strip()
+    cosign = find_tool("cosign")
+    if cosign is None:
+        pytest.skip("no cosign on this machine; scripts/install-peers installs it")
+    monkeypatch.chdir(report.parent)
+    monkeypatch.setenv("COSIGN_PASSWORD", "secret")
+    monkeypatch.setenv("COSIGN_YES", "true")
+    run_peer([cosign, "generate-key-pair"])
+    run_peer([cosign, "signing-config", "create", "--out", "signing.json"])
+    sign = (cosign, "sign", "--key", "cosign.key")
+    run_peer([*sign, "--signing-config", "signing.json", image])
+    older = ("--use-signing-config=false", "--new-bundle-format=false", "--tlog-upload=false")
+    run_peer([*sign, *older, image])
+    found = json.loads(built.agent("discover", "--format", "json", image))
+    kinds = {each["kind"]: each for each in found["referrers"]}
+    assert set(kinds) == {TYPE, BUNDLE, "cosign signature"}
+    assert kinds[TYPE]["digest"] == digest
+    assert kinds["cosign signature"]["tag"] == f"{found['digest'].replace(':', '-')}.sig"
+    assert list(discovered(built, "--artifact-type", BUNDLE, image).values()) == [BUNDLE]
+    again = built.agent("attach", image, report, "--artifact-type", TYPE, "-a", "n=2").strip()
+    run_peer([cosign, "verify", "--key", "cosign.pub", "--insecure-ignore-tlog=true", image])
+    assert again in discovered(built, image)
+    assert built.agent("discover", "--repair", image) == ""
