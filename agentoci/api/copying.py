@@ -18,6 +18,7 @@ from agentoci.api.ends import (
     target_name,
 )
 from agentoci.api.locations import AnyLocation, ArchiveLocation, parse_any_location
+from agentoci.api.sharing import Traffic
 from agentoci.content.copy import Copied, CopyOptions, copy
 from agentoci.content.graph import walk
 from agentoci.content.protocols import NoProgress, Progress
@@ -129,9 +130,13 @@ class Copies:
         rules: CopyRules | None = None,
         *,
         known_tags: frozenset[str] | None = None,
+        traffic: Traffic | None = None,
         progress: Progress | None = None,
     ) -> CopyDone:
-        """Like `copy`, for locations that were read already; `known_tags` are all of the source."""
+        """Like `copy`, for locations that were read already.
+
+        `known_tags` are all tags of the source; `traffic` is shared with copies that run beside.
+        """
         rules = rules or CopyRules()
         progress = progress or self._engine.progress or NoProgress()
         with open_source(self._engine, source, known_tags=known_tags) as found:
@@ -145,7 +150,7 @@ class Copies:
             if ended is not None:
                 return ended
             named = present == done.digest and not anew
-            with open_target(self._engine, target, name) as end:
+            with open_target(self._engine, target, name, traffic=traffic) as end:
                 recursion = _recursion(start, end, rules, progress, named=named)
                 return _copied(done, start, end, rules, recursion)
 

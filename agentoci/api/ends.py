@@ -15,6 +15,7 @@ from agentoci.api.locations import (
     LayoutLocation,
     given_name,
 )
+from agentoci.api.sharing import SharingTarget, Traffic
 from agentoci.content.protocols import ContentNotFound, ReadableTarget, Target
 from agentoci.content.recursion import Neighbours
 from agentoci.spec.descriptor import Descriptor
@@ -157,22 +158,31 @@ def _readable(engine: Engine, location: AnyLocation) -> ReadableTarget:
 
 @contextlib.contextmanager
 def open_target(
-    engine: Engine, location: AnyLocation, name: str, *, dry: bool = False
+    engine: Engine,
+    location: AnyLocation,
+    name: str,
+    *,
+    traffic: Traffic | None = None,
+    dry: bool = False,
 ) -> Iterator[TargetEnd]:
-    """Open a target for writing; `dry` makes nothing.
+    """Open a target for writing; `dry` makes nothing, `traffic` tells what other copies send.
 
     An archive replaces the one that is there when the block ends well. Raises what the disk and
     registries say.
     """
     with ExitStack() as stack:
+        if isinstance(location, Reference) and not location.is_local:
+            repository = engine.client.repository(location, push=True)
+            shared = repository if traffic is None else SharingTarget(repository, traffic)
+            yield TargetEnd(shared, name, Neighbours())
+            return
         target = _writable(engine, stack, location, dry=dry)
-        in_repository = isinstance(location, Reference) and not location.is_local
-        beside = Neighbours() if in_repository else Neighbours.of(name)
         one_by_one = isinstance(location, ArchiveLocation)
-        yield TargetEnd(target, name, beside, parallel=not one_by_one)
+        yield TargetEnd(target, name, Neighbours.of(name), parallel=not one_by_one)
 
 
 def _writable(engine: Engine, stack: ExitStack, location: AnyLocation, *, dry: bool) -> Target:
+    """An archive, a layout or the local store."""
     if isinstance(location, ArchiveLocation):
         from agentoci.store.archive import ArchiveWriter
         from agentoci.store.archivefile import writing_archive
@@ -180,8 +190,6 @@ def _writable(engine: Engine, stack: ExitStack, location: AnyLocation, *, dry: b
         if dry:
             return ArchiveWriter(io.BytesIO())
         return stack.enter_context(writing_archive(location.file))
-    if isinstance(location, Reference) and not location.is_local:
-        return engine.client.repository(location, push=True)
     folder = location.folder if isinstance(location, LayoutLocation) else engine.settings.store
     if dry:
         return LayoutStore(folder, clock=engine.clock)

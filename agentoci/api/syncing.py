@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agentoci._internal import files
 from agentoci.api.copying import CopyDone, CopyRules
+from agentoci.api.sharing import Traffic
 from agentoci.api.synclists import SyncEntry
 from agentoci.api.synctasks import Destination, InvalidSync, SyncTask, tasks_of
 from agentoci.content.copy import Cancelled
@@ -156,7 +158,8 @@ class Syncs:
                 report.rows += [SyncRow(str(task.source), str(task.target)) for task in tasks]
                 if options.fail_fast and first:
                     return
-                work = self._look if options.dry_run else self._copy
+                copying = partial(self._copy, traffic=Traffic())
+                work = self._look if options.dry_run else copying
                 futures |= {submit(work, task, stop): first + n for n, task in enumerate(tasks)}
                 for future in as_completed(futures):
                     report.end(futures[future], future.result())
@@ -189,19 +192,21 @@ class Syncs:
         _refuse_collisions(list(tasks))
         return list(tasks)
 
-    def _copy(self, task: SyncTask, stop: threading.Event) -> SyncRow:
+    def _copy(self, task: SyncTask, stop: threading.Event, *, traffic: Traffic) -> SyncRow:
         row = SyncRow(str(task.source), str(task.target))
+        watch = _Watch(stop)
         try:
             done = self._engine.copies.copy_between(
                 task.source,
                 task.target,
                 task.rules,
                 known_tags=task.known_tags,
-                progress=_Stoppable(stop),
+                traffic=traffic,
+                progress=watch,
             )
         except (AgentociError, OSError) as exc:
             return row if stop.is_set() else _failed(row, exc)
-        return _done(row, done)
+        return replace(_done(row, done), moved_bytes=watch.passed)
 
     def _look(self, task: SyncTask, stop: threading.Event) -> SyncRow:
         row = SyncRow(str(task.source), str(task.target))
@@ -221,7 +226,6 @@ def _done(row: SyncRow, done: CopyDone) -> SyncRow:
         target=done.target,
         outcome=SyncOutcome(done.outcome),
         digest=done.digest,
-        moved_bytes=done.moved_bytes,
         attached=len(done.attached),
         left_out=done.left_out,
     )
@@ -286,11 +290,13 @@ def _working(jobs: int, stop: threading.Event) -> Iterator[Callable[..., Future[
         wait([future for future in futures if not future.cancelled()], timeout=patience)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stoppable:
-    """A progress that tells nobody, and ends the transfer when the sync is stopped."""
+class _Watch:
+    """Counts the bytes that really pass, and ends the transfer when the sync is stopped."""
 
-    stop: threading.Event
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._guard = threading.Lock()
+        self.passed = 0
 
     def start(self, desc: Descriptor, *, total: int) -> None:
         """Raises Cancelled after the stop."""
@@ -299,12 +305,14 @@ class _Stoppable:
 
     def advance(self, desc: Descriptor, count: int) -> None:
         """Raises Cancelled after the stop."""
-        del desc, count
+        del desc
+        with self._guard:
+            self.passed += count
         self._check()
 
     def finish(self, desc: Descriptor, *, outcome: str) -> None:
         """Nothing."""
 
     def _check(self) -> None:
-        if self.stop.is_set():
+        if self._stop.is_set():
             raise Cancelled("stopped")

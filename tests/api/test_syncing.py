@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,13 +19,14 @@ from agentoci.api.synctasks import Destination, InvalidSync
 from agentoci.registry.repository import Repository
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor, Platform
+from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import Index, Manifest
 from agentoci.spec.reference import Reference
 from agentoci.store.layout import LayoutStore
 from tests import commandline
 from tests.content.graphs import put, put_image, put_manifest
 from tests.registry.fake import FakeRegistry
-from tests.registry.faults import Exchange, Reply, answers
+from tests.registry.faults import Exchange, Reply, answers, refuses
 
 
 @pytest.fixture
@@ -281,6 +283,49 @@ def test_attachments_come_along(
     assert (again.outcome, again.moved_bytes) == (SyncOutcome.EXISTS, 0)
     [all_of_it] = sync(entry, to=mirror.host, checkpoints=True).rows
     assert (all_of_it.attached, all_of_it.left_out) == (3, ())
+
+
+@pytest.mark.parametrize("target", ["one/bot", "{tag}/bot"])
+def test_a_blob_that_images_share_is_sent_once(
+    target: str, sync: Sync, bot: Repository, mirror: FakeRegistry
+) -> None:
+    shared = Digest.of(b"shared")
+    asked = f"/blobs/{shared}|mount={shared}".replace(":", "(?::|%3A)")
+
+    def lingers(exchange: Exchange) -> Reply:
+        """Until the others would send it, too."""
+        deadline = time.monotonic() + 10
+        while len(mirror.requests("", asked)) < len(tags) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return exchange.serve()
+
+    tags = ("1.0.0", "1.1.0", "2.0.0", "nightly")
+    sent = f"digest=sha256(:|%3A){shared.hex}"
+    mirror.on("PUT", sent, lingers)
+    entries = [
+        SyncEntry(f"{bot.host}/team/bot:{tag}", f"{mirror.host}/{target.format(tag=tag)}:{tag}")
+        for tag in tags
+    ]
+    assert sync(*entries).failure is None
+    assert len(mirror.requests("PUT", sent)) == 1
+
+
+def test_a_blob_that_the_registry_does_not_see_is_sent_again(
+    sync: Sync, bot: Repository, mirror: FakeRegistry
+) -> None:
+    shared = Digest.of(b"shared")
+    sent = f"digest=sha256(:|%3A){shared.hex}"
+    sync(SyncEntry(f"{bot.host}/team/bot:1.0.0"), to=mirror.host)
+
+    def forgets(exchange: Exchange) -> Reply:
+        mirror.blobs.pop(("team/bot", str(shared)))
+        return refuses(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry")(exchange)
+
+    mirror.on("PUT", "/manifests/2.0.0", forgets)
+    entries = [SyncEntry(f"{bot.host}/team/bot:{tag}") for tag in ("1.1.0", "2.0.0")]
+    assert sync(*entries, to=mirror.host, jobs=1).failure is None
+    assert len(mirror.requests("PUT", sent)) == 2
+    assert ("team/bot", str(shared)) in mirror.blobs
 
 
 def test_one_platform(sync: Sync, bot: Repository, engine: Engine, mirror: FakeRegistry) -> None:
