@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -100,12 +101,21 @@ class Collection:
                         change.remove(lambda entry: entry in doomed)
                     carry_out(plan)
                     remove_tree(self._engine.settings.cache / "unpacked")
+                    self._sweep_cache(grace)
         except Locked as exc:
             raise StoreBusy(
                 f"{store.root}: a build or transfer is going on", hint="try again when it is done"
             ) from exc
         files = tuple(piece.digest for piece in plan.garbage if piece.digest is not None)
         return Pruned(doomed, files, plan.size)
+
+    def _sweep_cache(self, grace: timedelta) -> None:
+        """Remove what processes left that were killed while they wrote a file of the cache."""
+        oldest = (self._engine.clock.now() - grace).timestamp()
+        for path in self._engine.settings.cache.rglob(".*"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file() and path.stat().st_mtime < oldest:
+                    path.unlink()
 
     def _plan(self, doomed: tuple[Entry, ...], *, grace: timedelta) -> GcPlan:
         """Blobs of doomed images go at once, whatever their age."""

@@ -62,7 +62,7 @@ def plan_collection(
     oldest = (now - grace).timestamp()
     garbage = [
         piece
-        for piece in (*_blobs(store.root), *_ingests(store.root), *_half_indexes(store.root))
+        for piece in (*_blobs(store.root), *_ingests(store.root), *_half_written(store.root))
         if piece.digest not in needed
         and (piece.digest in at_once or _changed_at(piece.path) < oldest)
     ]
@@ -124,11 +124,12 @@ def _ingests(root: Path) -> Iterator[Garbage]:
                 yield Garbage(path, path.lstat().st_size, None)
 
 
-def _half_indexes(root: Path) -> Iterator[Garbage]:
-    """What a process left that was killed while it replaced the index."""
-    for path in root.glob(".index.json.*"):
-        with contextlib.suppress(FileNotFoundError):
-            yield Garbage(path, path.lstat().st_size, None)
+def _half_written(root: Path) -> Iterator[Garbage]:
+    """What a process left that was killed while it made the layout or replaced the index."""
+    for pattern in (".index.json.*", ".oci-layout.*"):
+        for path in root.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                yield Garbage(path, path.lstat().st_size, None)
 
 
 def _is_locked(path: Path) -> bool:

@@ -279,3 +279,18 @@ def test_push_is_killed_in_the_middle_of_the_manifest(
         assert run_agent(*push).stdout.strip() == cargo.digest
     assert digest_of(manifest_at(harbour.registry.reference(f"{repository}:2"))) == cargo.digest
     assert not leavings(home)
+
+
+def test_half_written_files_are_collected(cargo: Cargo, run_agent: RunAgent, home: Path) -> None:
+    """A kill leaves one of them rarely: the moment is short."""
+    folder = shutil.copytree(cargo.home, home / "agentoci")
+    store, hosts = folder / "store", folder / "cache" / "hosts"
+    hosts.mkdir(parents=True)
+    left = [store / ".index.json.a1", store / ".oci-layout.a1", hosts / ".0.json.a1"]
+    left += [store / "ingest" / name for name in ("tmp-a1", f"{64 * '0'}.part")]
+    for path in left:
+        path.write_bytes(b"{")
+    collect(run_agent, folder)
+    assert leavings(folder) == sorted(left), "somebody may be writing them"
+    collect(run_agent, folder, "--grace", "0")
+    assert not leavings(folder)
