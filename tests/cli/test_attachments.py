@@ -110,6 +110,25 @@ def test_an_earlier_one_that_stays_is_an_error_after_the_digest(
 
 
 @pytest.mark.usefixtures("stocked")
+@pytest.mark.parametrize("api", [False, True], ids=["tag", "api"])
+def test_what_is_attached_here_travels_with_the_image(
+    agent: Agent, report: Path, fake: FakeRegistry, api: bool
+):
+    fake.referrers = api
+    digest = agent("attach", "talker:1.0", report, "--artifact-type", REPORT).out.strip()
+    image = f"{fake.host}/team/talker:1.0"
+    agent("cp", "--recursive", "talker:1.0", image)
+    assert agent("discover", image).lines[1].startswith(digest)
+    assert digest[7:19] not in agent("images").out
+    removed = agent("rmi", "talker:1.0").lines
+    assert f"deleted: {digest}" in removed
+    agent("cp", "--recursive", image, "back:1.0")
+    assert agent("discover", "back:1.0").lines[1].startswith(digest)
+    agent("prune")
+    assert agent("discover", "back:1.0").lines[1].startswith(digest)
+
+
+@pytest.mark.usefixtures("stocked")
 def test_wrong_usage(agent: Agent, report: Path):
     kind = ("--artifact-type", REPORT)
     assert "needs a type" in agent("attach", "talker:1.0", report, code=2).err
