@@ -1,4 +1,22 @@
 """The client of remote registries: challenges, credentials, uploads, downloads that verify.
 
-May import `content` and everything below. Opens sockets.
+May import `content` and everything below. Opens sockets. `OrasRegistry` is oras-py's API on this
+client; it, and oras with it, is imported when it is first asked for.
 """
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in `typing`, whose import would cost every command time
+if TYPE_CHECKING:
+    from agentoci.registry.orasbridge import OrasRegistry
+
+__all__ = ["OrasRegistry"]
+
+
+def __getattr__(name: str) -> object:
+    """Import OrasRegistry when it is first asked for (PEP 562)."""
+    if name != "OrasRegistry":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from agentoci.registry.orasbridge import OrasRegistry
+
+    return OrasRegistry

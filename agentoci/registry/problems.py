@@ -49,8 +49,13 @@ class Problem:
             body = b""
         finally:
             answer.close()
+        return cls.of(answer.status, body, used_up=_used_up(answer))
+
+    @classmethod
+    def of(cls, status: int, body: bytes, *, used_up: str = "") -> Problem:
+        """The same for a body that has been read."""
         code, message = _first_error(body)
-        return cls(answer.status, _clean(code), _clean(message), _used_up(answer))
+        return cls(status, _clean(code), _clean(message), used_up)
 
     def __str__(self) -> str:
         words = ": ".join(filter(None, (self.code, self.message)))

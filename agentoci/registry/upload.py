@@ -108,16 +108,18 @@ class Uploads:
         self._looks_empty, self._absent = False, 0
         return False
 
-    def push(self, desc: Descriptor, source: Source) -> None:
+    def push(self, desc: Descriptor, source: Source, *, plan: Plan | None = None) -> None:
         """Send a blob by the method that the registry takes, and remember which that was.
 
+        A `plan` of the caller's is begun with instead, and nothing is learned from it.
         After a failure the upload goes on where the registry says it stands, else in a fresh
         session; after one that may hide a success the registry is asked for the digest, so that
         nothing is sent twice. Raises DigestMismatch, SizeMismatch, RegistryUnreachable, Denied,
         Rejected, and what the source raises.
         """
         facts = self._endpoint.facts
-        plan = first_plan(self._endpoint.host, facts, desc.size, small_by_put=self._small_by_put)
+        given, by_put = plan, self._small_by_put
+        plan = given or first_plan(self._endpoint.host, facts, desc.size, small_by_put=by_put)
         with contextlib.closing(Feed(source, desc)) as feed:
             worked = Sending(
                 feed,
@@ -126,6 +128,8 @@ class Uploads:
                 exists=lambda: self.exists(desc),
                 patience=self._endpoint.patience,
             ).run()
+        if given is not None:
+            return
         if facts.upload == CHUNKED and plan.method == MONOLITHIC and worked != plan:
             self._small_by_put = False
         if worked != plan or desc.size > SMALL:

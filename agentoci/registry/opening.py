@@ -1,0 +1,52 @@
+"""What a registry client is given when it is opened by settings alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from agentoci._internal.clock import SystemClock
+from agentoci._internal.version import __version__
+from agentoci.config.registries import RegistrySettings
+from agentoci.config.settings import Settings
+from agentoci.registry.client import ClientOptions
+from agentoci.registry.facts import FileMemory
+from agentoci.registry.hosts import HostOptions, MirrorOptions
+from agentoci.registry.keychain import CredentialPlaces, open_keychain
+from agentoci.registry.proxies import Proxies
+
+
+def options_by(settings: Settings, *, warn: Callable[[str], None]) -> ClientOptions:
+    """The options that the environment and the config file amount to.
+
+    `warn` gets what the user should hear of. Raises InvalidLogin.
+    """
+    file, clock = settings.file, SystemClock()
+    places = CredentialPlaces(None, settings.own_logins, settings.auth_files, settings.ci_logins)
+    return ClientOptions(
+        credentials=open_keychain(places, environment=settings.environment, warn=warn),
+        insecure_hosts=frozenset(file.insecure_registries),
+        secure_hosts=frozenset(file.secure_registries),
+        ca_file=Path(file.ca_file) if file.ca_file else None,
+        realm_hosts=frozenset(file.realm_hosts),
+        hosts={host: _settled(one) for host, one in file.registries.items()},
+        certificate_folders=settings.certificate_folders,
+        warn=warn,
+        proxies=Proxies(*settings.proxies),
+        clock=clock,
+        user_agent=f"agentoci/{__version__}",
+        memory=FileMemory(settings.cache / "hosts", clock),
+        lock_folder=settings.cache / "locks",
+    )
+
+
+def _settled(found: RegistrySettings) -> HostOptions:
+    return HostOptions(
+        ca_file=found.ca_file,
+        client_cert=found.client_cert,
+        client_key=found.client_key,
+        insecure=found.insecure,
+        headers=found.headers,
+        mirrors=tuple(MirrorOptions(one.url, one.resolve) for one in found.mirrors),
+        max_concurrency=found.max_concurrency,
+    )
