@@ -104,8 +104,7 @@ class Answer:
         return self._receive(size)
 
     def _receive(self, size: int) -> bytes:
-        left = self._incoming.left
-        buffer = memoryview(bytearray(min(size, left) if left else size))
+        buffer = memoryview(bytearray(min(size, self._incoming.left or limits.NETWORK_BUFFER)))
         filled = 0
         try:
             with translated(self.origin.netloc):
