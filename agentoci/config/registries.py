@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -77,6 +76,8 @@ def _registry(entry: dict[str, Any], where: str, folder: Path) -> RegistrySettin
 def _check_keys(entry: dict[str, Any], known: list[str], where: str) -> None:
     for key in entry:
         if key not in known:
+            import difflib
+
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise BadRegistry(f"{where}: unknown key {key!r}; {hint}")
