@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 from agentoci.api.ends import entry_meant
 from agentoci.api.locations import LayoutLocation, parse_location
+from agentoci.content.graph import measured
 from agentoci.content.protocols import ContentNotFound
 from agentoci.content.recursion import Neighbours
 from agentoci.spec.descriptor import Descriptor
@@ -60,6 +61,8 @@ def find_subject(
     reference = engine.transfers.at_registry(location)
     repository = engine.client.repository(reference, push=change)
     root = repository.resolve(reference.selector)
+    if change:
+        root = measured(repository, root)
     return Subject(repository, root, Neighbours(), f"{reference.name}@{root.digest}")
 
 

@@ -92,6 +92,7 @@ def copy(
         _give_names(src, dst, root, names)
         return Copied(root, None, 0, 0, 0)
     graph = walk(src, root, workers=options.workers)
+    root = graph.manifests[-1][0]
     if isinstance(dst, Preparer):
         dst.prepare(graph.blobs)
     moved: dict[Descriptor, None] = {}

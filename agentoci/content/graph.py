@@ -56,10 +56,17 @@ def as_manifest(desc: Descriptor) -> Descriptor:
     return desc if desc.is_manifest else replace(desc, media_type=mediatypes.OCI_MANIFEST)
 
 
+def measured(source: Fetcher, desc: Descriptor) -> Descriptor:
+    """A manifest's descriptor with its real size, for documents that name it."""
+    if not desc.size_is_hint:
+        return desc
+    return replace(desc, size=len(fetch_raw_manifest(source, desc)), size_is_hint=False)
+
+
 def walk(source: Fetcher, root: Descriptor, *, workers: int = 1) -> Graph:
     """Read the graph below `root`, level by level, with up to `workers` requests at once.
 
-    Raises GraphTooLarge, and what `fetch_manifest` raises.
+    A root whose size was a hint has its real size there. Raises GraphTooLarge, and what `fetch_manifest` raises.
     """
     found: dict[Digest, tuple[Descriptor, AnyManifest]] = {}
     level, depth = [root], 0
@@ -67,7 +74,8 @@ def walk(source: Fetcher, root: Descriptor, *, workers: int = 1) -> Graph:
         if depth > limits.MAX_INDEX_DEPTH or len(found) + len(level) > limits.MAX_GRAPH_NODES:
             raise GraphTooLarge(f"{root.digest}: indexes nest too deep or name too many manifests")
         for desc, manifest in zip(level, _fetch_all(source, level, workers), strict=True):
-            found[desc.digest] = (desc, manifest)
+            exact = replace(desc, size=len(manifest.raw), size_is_hint=False)
+            found[desc.digest] = (exact, manifest)
         below = (child for desc in level for child in found[desc.digest][1].children)
         unread = [desc for desc in below if desc.is_manifest and desc.digest not in found]
         level, depth = list({desc.digest: desc for desc in unread}.values()), depth + 1

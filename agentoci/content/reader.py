@@ -75,6 +75,8 @@ class VerifiedReader:
 def fetch_bytes(source: Fetcher, desc: Descriptor, *, limit: int | None = None) -> bytes:
     """A whole small piece of content, verified; raises SizeMismatch above `limit` bytes."""
     ceiling = limits.MAX_MANIFEST_BYTES if limit is None else limit
+    if desc.size_is_hint:
+        return _fetch_by_digest(source, desc, ceiling)
     if desc.size > ceiling:
         raise SizeMismatch(f"{desc.digest}: {desc.size} bytes, more than {ceiling} are not read")
     with source.fetch(desc) as stream:
@@ -83,6 +85,21 @@ def fetch_bytes(source: Fetcher, desc: Descriptor, *, limit: int | None = None) 
         while chunk := reader.read(limits.NETWORK_BUFFER):
             parts.append(chunk)
     return b"".join(parts)
+
+
+def _fetch_by_digest(source: Fetcher, desc: Descriptor, ceiling: int) -> bytes:
+    """The content of this digest, however long it is up to the ceiling."""
+    content = bytearray()
+    with source.fetch(desc) as stream:
+        while len(content) <= ceiling and (chunk := stream.read(limits.NETWORK_BUFFER)):
+            content += chunk
+    if len(content) > ceiling:
+        raise SizeMismatch(f"{desc.digest}: more than {ceiling} bytes are not read")
+    state = desc.digest.hasher()
+    state.update(content)
+    if (found := Digest.from_hash(state)) != desc.digest:
+        raise DigestMismatch(f"{desc.digest}: the content has digest {found}")
+    return bytes(content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,7 +192,7 @@ def _described(answer: Answer, name: str) -> Descriptor | None:
     digest = _digest(name) or _digest(answer.headers.get("Docker-Content-Digest"))
     if not media_type or digest is None or not length.isdecimal() or int(length) == 0:
         return None
-    return Descriptor(media_type, digest, int(length))
+    return Descriptor(media_type, digest, int(length), size_is_hint=True)
 
 
 def _media_type(answer: Answer) -> str:

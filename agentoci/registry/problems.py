@@ -162,5 +162,5 @@ def _remedy(problem: Problem) -> str | None:
         or "media type" in words
         or "mediatype" in words
     ):
-        return "this registry may take images only: try --profile image"
+        return "this registry may take images only: `push --profile image`"
     return None

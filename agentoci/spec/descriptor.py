@@ -73,7 +73,9 @@ class Descriptor:
     """Media type, digest and size in bytes of one piece of content.
 
     Two descriptors are equal when they point at the same content; annotations do not count.
-    `urls` and `data` of a foreign descriptor are neither kept nor followed.
+    `urls` and `data` of a foreign descriptor are neither kept nor followed. With `size_is_hint` the
+    size comes from the headers of a HEAD, which some registries (Harbor) get wrong: then the digest
+    alone decides.
     """
 
     media_type: str
@@ -82,6 +84,7 @@ class Descriptor:
     annotations: Mapping[str, str] = field(default_factory=dict, compare=False)
     artifact_type: str | None = field(default=None, compare=False)
     platform: Platform | None = field(default=None, compare=False)
+    size_is_hint: bool = field(default=False, compare=False)
 
     @classmethod
     def of(cls, media_type: str, content: bytes) -> Descriptor:
@@ -126,7 +129,7 @@ class Descriptor:
 
     def bare(self) -> Descriptor:
         """Type, digest and size only."""
-        return Descriptor(self.media_type, self.digest, self.size)
+        return Descriptor(self.media_type, self.digest, self.size, size_is_hint=self.size_is_hint)
 
     def annotated(self, **changes: str) -> Descriptor:
         """A copy with these annotations added."""

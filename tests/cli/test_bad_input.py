@@ -272,7 +272,7 @@ def test_a_registry_that_wants_images_only_is_told_of_the_image_profile(
     fake.on("PUT", "/manifests/", refuses(400, "MANIFEST_INVALID", "unknown config type"))
     refused = agent("push", "talker:1.0", f"{fake.host}/team/talker:1.0", code=1)
     assert "unknown config type" in refused.err
-    assert "hint: this registry may take images only: try --profile image" in refused.err
+    assert "hint: this registry may take images only: `push --profile image`" in refused.err
 
 
 # Archives

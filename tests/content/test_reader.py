@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from agentoci._internal import limits
+from agentoci.content.graph import measured
 from agentoci.content.memory import MemoryTarget
+from agentoci.content.protocols import Reader
 from agentoci.content.reader import (
     BytesSource,
     DigestMismatch,
@@ -19,6 +23,7 @@ from agentoci.content.reader import (
     VerifiedReader,
     fetch_bytes,
 )
+from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from tests.content.graphs import put
@@ -110,3 +115,26 @@ def test_sources_open_again_and_at_an_offset() -> None:
         for offset in (0, 2, 5, 0):
             with source.open(offset) as stream:
                 assert stream.read() == b"12345"[offset:]
+
+
+def test_size_that_is_a_hint_does_not_count() -> None:
+    target = MemoryTarget()
+    content = b'{"schemaVersion":2}'
+    target.push(Descriptor.of(mediatypes.OCI_MANIFEST, content), BytesSource(content))
+    for size in (1, len(content) - 1, len(content), len(content) + 1, 10_000):
+        hinted = Descriptor(mediatypes.OCI_MANIFEST, Digest.of(content), size, size_is_hint=True)
+        assert fetch_bytes(target, hinted) == content
+        assert measured(target, hinted) == Descriptor.of(mediatypes.OCI_MANIFEST, content)
+    with pytest.raises(SizeMismatch):
+        fetch_bytes(target, hinted, limit=10)
+
+
+def test_digest_decides_when_the_size_is_a_hint() -> None:
+    class Liar(MemoryTarget):
+        @contextlib.contextmanager
+        def fetch(self, desc: Descriptor, offset: int = 0) -> Iterator[Reader]:
+            yield io.BytesIO(b"wrong content")
+
+    hinted = Descriptor(mediatypes.OCI_MANIFEST, Digest.of(b"right"), 5, size_is_hint=True)
+    with pytest.raises(DigestMismatch):
+        fetch_bytes(Liar(), hinted)
