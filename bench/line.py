@@ -206,7 +206,13 @@ def _syncs(bench: Bench, fleet: Fleet, folder: Path) -> Pieces:
 
         return sync
 
-    pieces = [piece(AGENT, lambda s, t: [agent(), "sync", "--source", s, f"{t}/fleet"])]
+    listed = folder / "sync.list"
+
+    def ours(source: str, target: str) -> Command:
+        listed.write_text(f"{source} {target}/fleet\n")
+        return [agent(), "sync", listed]
+
+    pieces = [piece(AGENT, ours)]
     skopeo = bench.peers.get("skopeo")
     if isinstance(skopeo, Skopeo):
         pieces.append(piece("skopeo", lambda s, t: _skopeo_sync(skopeo, s, t)))

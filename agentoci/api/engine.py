@@ -5,6 +5,7 @@ Everything is made on first use and imported then, so that a verb pays for nothi
 
 from __future__ import annotations
 
+import threading
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,7 @@ class Engine:
         self.access = Access()
         self.warn = Once(warn or _log)
         self._opened_client: RegistryClient | None = None
+        self._opening = threading.Lock()
 
     def __enter__(self) -> Engine:
         return self
@@ -98,10 +100,11 @@ class Engine:
 
     @property
     def client(self) -> RegistryClient:
-        """The client of remote registries."""
-        if self._opened_client is None:
-            self._opened_client = self._open_client()
-        return self._opened_client
+        """The client of remote registries; several threads open one."""
+        with self._opening:
+            if self._opened_client is None:
+                self._opened_client = self._open_client()
+            return self._opened_client
 
     @property
     def has_client(self) -> bool:

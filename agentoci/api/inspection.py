@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentoci._internal import limits
+from agentoci.api.ends import entry_meant
 from agentoci.api.locations import LayoutLocation, parse_location
 from agentoci.content.graph import fetch_manifest
 from agentoci.content.protocols import ContentNotFound, Fetcher
@@ -80,7 +81,7 @@ def _locate(engine: Engine, text: str, *, remote: bool) -> tuple[Fetcher, Descri
     location = parse_location(text)
     if isinstance(location, LayoutLocation):
         layout = LayoutStore.open(location.folder, clock=engine.clock)
-        return layout, engine.transfers.layout_entry(layout, location).desc.bare()
+        return layout, entry_meant(layout.index.read(), location).desc.bare()
     if not remote:
         try:
             return engine.store, engine.images.find(text).desc.bare()

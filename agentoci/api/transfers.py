@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
+from agentoci.api.ends import entry_meant
 from agentoci.api.locations import (
     LayoutLocation,
     Location,
@@ -206,27 +207,12 @@ class Transfers:
         """The target to read from, what to ask it for, and how it is called by itself."""
         if isinstance(location, LayoutLocation):
             layout = LayoutStore.open(location.folder, clock=self._engine.clock)
-            entry = self.layout_entry(layout, location)
+            entry = entry_meant(layout.index.read(), location)
             selector = entry.name or str(entry.digest)
             return layout, selector, lambda: _name_here(entry, location)
         reference = self.at_registry(location)
         repository = self._engine.client.repository(reference)
         return repository, reference.selector, lambda: local_name(location)
-
-    def layout_entry(self, layout: LayoutStore, location: LayoutLocation) -> Entry:
-        """The entry that a location means; without a name, the only one. Raises ContentNotFound."""
-        if location.name is not None:
-            found = layout.find(location.name) or layout.find(f"{location.name}:latest")
-            if found is not None:
-                return found
-        entries = layout.index.read()
-        names = sorted(entry.name or str(entry.digest) for entry in entries)
-        if location.name is None and len(entries) == 1:
-            return entries[0]
-        hint = f"the layout holds {', '.join(names[:5]) or 'nothing'}"
-        if location.name is None:
-            raise ContentNotFound(f"{location.folder}: say which image: {location}:NAME", hint=hint)
-        raise ContentNotFound(f"{location.folder}: no image {location.name!r} in it", hint=hint)
 
     def _profiled(self, desc: Descriptor, *, as_image: bool) -> Descriptor:
         if not as_image:

@@ -66,7 +66,8 @@ def measured(source: Fetcher, desc: Descriptor) -> Descriptor:
 def walk(source: Fetcher, root: Descriptor, *, workers: int = 1) -> Graph:
     """Read the graph below `root`, level by level, with up to `workers` requests at once.
 
-    A root whose size was a hint has its real size there. Raises GraphTooLarge, and what `fetch_manifest` raises.
+    A root whose size was a hint has its real size there. Raises GraphTooLarge, and what
+    `fetch_manifest` raises.
     """
     found: dict[Digest, tuple[Descriptor, AnyManifest]] = {}
     level, depth = [root], 0

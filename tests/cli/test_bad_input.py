@@ -261,7 +261,10 @@ def test_an_artifact_that_is_no_agent(agent: Agent, stocked: Path, fake: FakeReg
     }
     fake.put_manifest("x", "1", str(manifest["mediaType"]), json.dumps(manifest).encode())
     refused = agent("run", f"{fake.host}/x:1", code=2)
-    assert "is not an agent image, but application/vnd.example.chart" in refused.err
+    assert (
+        "is not an agent image, but an artifact of type application/vnd.example.chart"
+        in refused.err
+    )
     assert agent("ps", "-aq").out == ""
     assert agent("inspect", f"{fake.host}/x:1").json["layers"][0]["size"] == 5
 

@@ -125,8 +125,8 @@ def test_size_that_is_a_hint_does_not_count() -> None:
         hinted = Descriptor(mediatypes.OCI_MANIFEST, Digest.of(content), size, size_is_hint=True)
         assert fetch_bytes(target, hinted) == content
         assert measured(target, hinted) == Descriptor.of(mediatypes.OCI_MANIFEST, content)
-    with pytest.raises(SizeMismatch):
-        fetch_bytes(target, hinted, limit=10)
+        with pytest.raises(SizeMismatch):
+            fetch_bytes(target, hinted, limit=10)
 
 
 def test_digest_decides_when_the_size_is_a_hint() -> None:
