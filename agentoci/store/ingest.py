@@ -1,7 +1,8 @@
 """How blobs get into a layout: written beside, verified, synced, renamed, read-only.
 
-A download in progress is `ingest/<hex>.part`, locked by who writes it; the next process goes on
-where it ended. What a build makes has no digest yet and is `ingest/tmp-*`, locked likewise.
+A download in progress is `ingest/<hex>.part`, locked by who writes it; whoever needs the blob too
+waits, and of a large one the next process goes on where it ended. What a build makes has no digest
+yet and is `ingest/tmp-*`, locked likewise.
 """
 
 from __future__ import annotations
@@ -144,18 +145,28 @@ class _Syncer:
 
 
 def ingest_small(desc: Descriptor, source: Source, final: Path, ingest: Path) -> None:
-    """Read a small blob whole, verify it, and put it in place."""
+    """Read a small blob whole, verify it, and put it in place.
+
+    As with large ones, one process reads; others wait for it and find the blob there.
+    """
+    part = part_path(ingest, desc)
+    with translate_disk_errors(part), _own_part(part, final, desc.size) as descriptor:
+        if descriptor is None:
+            return
+        try:
+            content = _read_verified(desc, source)
+            os.ftruncate(descriptor, 0)
+            _write_all(descriptor, content)
+            settle(descriptor, part, final)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+def _read_verified(desc: Descriptor, source: Source) -> bytes:
     with source.open() as stream:
         reader = VerifiedReader(stream, desc)
-        content = b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
-    with translate_disk_errors(final):
-        descriptor, name = _make_temporary(ingest)
-        try:
-            _write_all(descriptor, content)
-            settle(descriptor, Path(name), final)
-        finally:
-            os.close(descriptor)
-            Path(name).unlink(missing_ok=True)
+        return b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
 
 
 def ingest_large(desc: Descriptor, source: Source, final: Path, ingest: Path) -> None:
