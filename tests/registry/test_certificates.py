@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agentoci.content.reader import fetch_bytes
+from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.registry.certificates import (
     Certificates,
     Contexts,
@@ -20,6 +20,7 @@ from agentoci.registry.certificates import (
     make_context,
 )
 from agentoci.registry.errors import (
+    AccessDenied,
     InvalidRegistryConfig,
     RegistryUnreachable,
     UntrustedCertificate,
@@ -30,7 +31,7 @@ from agentoci.spec.descriptor import Descriptor
 from tests.certificates import Authority, Certificate
 from tests.registry.conftest import Open, StepClock
 from tests.registry.fake import FakeRegistry, Tokens
-from tests.registry.faults import redirects
+from tests.registry.faults import answers_early, redirects
 
 CONTENT = b"for those who show who they are" * 10
 BLOB = Descriptor.of("application/octet-stream", CONTENT)
@@ -168,6 +169,28 @@ def test_authority_of_one_registry_is_trusted_for_it(
     assert fetch_bytes(open_secure(fake, settled), BLOB) == CONTENT
     with pytest.raises(UntrustedCertificate):
         fetch_bytes(open_secure(serve(), hosts={fake.host: settled}), BLOB)
+
+
+def test_large_body_goes_over_tls_in_pieces(
+    serve: Serve, open_secure: Open, authority: Authority
+) -> None:
+    """What TLS 1.3 sends by itself meanwhile (session tickets) is no answer."""
+    fake, content = serve(), bytes(5 << 20)
+    large = Descriptor.of("application/octet-stream", content)
+    repository = open_secure(fake, HostOptions(ca_file=authority.cert), push=True)
+    repository.push(large, BytesSource(content))
+    assert fake.blobs["team/bot", str(large.digest)] == content
+
+
+def test_early_answer_over_tls_is_heard(
+    serve: Serve, open_secure: Open, authority: Authority
+) -> None:
+    """Fault 23."""
+    fake, content = serve(), bytes(64 << 20)
+    fake.on("PUT", "/blobs/", answers_early(403, "DENIED", "not that much"), times=9)
+    repository = open_secure(fake, HostOptions(ca_file=authority.cert), push=True)
+    with pytest.raises(AccessDenied, match="not that much"):
+        repository.push(Descriptor.of("x/y", content), BytesSource(content))
 
 
 def test_folder_of_certificates_is_used(

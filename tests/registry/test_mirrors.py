@@ -10,7 +10,7 @@ import pytest
 from agentoci.content.reader import BytesSource, DigestMismatch, VerifiedReader, fetch_bytes
 from agentoci.registry.client import RegistryClient
 from agentoci.registry.credentials import Credential, OneCredential
-from agentoci.registry.errors import InvalidRegistryConfig
+from agentoci.registry.errors import BlobNotFound, InvalidRegistryConfig, RegistryUnreachable
 from agentoci.registry.hosts import HostOptions, MirrorOptions
 from agentoci.registry.mirrors import MirroredRepository
 from agentoci.registry.repository import Repository
@@ -180,6 +180,51 @@ def test_large_blob_goes_on_at_the_registry_where_the_mirror_breaks_off(
     [rest] = fake.requests("GET", "/blobs/")
     assert rest.headers["range"].startswith("bytes=")
     assert rest.headers["range"] != "bytes=0-"
+
+
+def test_large_blob_that_no_mirror_has_comes_from_the_registry(
+    fake: FakeRegistry, mirror: FakeRegistry, open_mirrored: Open, said: list[str]
+) -> None:
+    fake.put("team/bot", LARGE)
+    repository = open_mirrored()
+    with repository.fetch(LARGE_BLOB) as stream:
+        assert drain(VerifiedReader(stream, LARGE_BLOB)) == LARGE
+    assert said == [f"mirror {mirror.host} lacks some content; asking elsewhere"]
+    with repository.fetch(LARGE_BLOB, LARGE_BLOB.size) as stream:
+        assert stream.read(-1) == b""
+
+
+def test_what_nobody_has_is_the_registrys_error(fake: FakeRegistry, open_mirrored: Open) -> None:
+    for desc in (BLOB, LARGE_BLOB):
+        with pytest.raises(BlobNotFound, match=fake.host), open_mirrored().fetch(desc):
+            pass
+
+
+def test_wrong_bytes_of_the_registry_itself_blame_nobody_else(
+    fake: FakeRegistry, mirror: FakeRegistry, open_mirrored: Open
+) -> None:
+    fake.put("team/bot", LARGE)
+    fake.on("GET", "/blobs/", spoils_body(lambda body: b"?" + body[1:]), times=9)
+    with (
+        pytest.raises(DigestMismatch) as caught,
+        open_mirrored().fetch(LARGE_BLOB) as stream,
+    ):
+        drain(VerifiedReader(stream, LARGE_BLOB))
+    assert caught.value.hint is None
+
+
+def test_registry_that_breaks_off_after_the_mirror_is_named(
+    fake: FakeRegistry, mirror: FakeRegistry, open_mirrored: Open
+) -> None:
+    fake.put("team/bot", LARGE)
+    mirror.put("team/bot", LARGE)
+    for one in (fake, mirror):
+        one.on("GET", "/blobs/", cuts(100), *[drops()] * 40)
+    with (
+        pytest.raises(RegistryUnreachable, match=fake.host),
+        open_mirrored().fetch(LARGE_BLOB) as stream,
+    ):
+        drain(VerifiedReader(stream, LARGE_BLOB))
 
 
 def put_manifest(registry: FakeRegistry, text: str) -> str:
