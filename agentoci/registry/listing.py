@@ -25,7 +25,9 @@ from agentoci.spec.reference import is_tag
 PAGE: Final = 1000
 """Names asked for at once; ECR refuses more."""
 
-_CATALOG_SCOPE: Final = "registry:catalog:*"
+CATALOG_SCOPE: Final = "registry:catalog:*"
+"""Leave to list the repositories of a registry."""
+
 _ROUND: Final = 50
 """A page without a Link whose length is a multiple of this may have been cut by the registry."""
 
@@ -173,7 +175,7 @@ def list_repositories(endpoint: Endpoint) -> list[str]:
         endpoint,
         "_catalog",
         "repositories",
-        scopes=(_CATALOG_SCOPE,),
+        scopes=(CATALOG_SCOPE,),
         what=f"{endpoint.host}: its list of repositories",
     )
     try:

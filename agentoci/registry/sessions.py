@@ -97,9 +97,10 @@ class Session:
         """Ask what the registry holds after a failure; False: nothing to go on from.
 
         An answer is believed between what was acknowledged before and what was `sent`, unless the
-        registry's answers were out of date before. Raises RegistryUnreachable, Denied.
+        registry's answers were out of date before. One that is known not to tell is not asked.
+        Raises RegistryUnreachable, Denied.
         """
-        if self._stale:
+        if self._stale or self._endpoint.facts.resume is False:
             return False
         request = Request("GET", self._location)
         answer = self._endpoint.request(request, self._scopes, expect={204})
