@@ -14,6 +14,7 @@ from agentoci.content.graph import fetch_manifest, walk
 from agentoci.content.protocols import NoProgress, Target
 from agentoci.content.standing import IfExists, weigh
 from agentoci.errors import AgentociError
+from agentoci.registry.errors import ManifestRejected
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
@@ -22,6 +23,11 @@ from agentoci.store.layout import LayoutStore
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
+    from agentoci.registry.repository import Repository
+
+
+class TypesRefused(ManifestRejected):
+    """The registry is known to take images only, and this is something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,12 @@ def push_to_layout(
 def push_to_registry(
     engine: Engine, root: Descriptor, where: Reference, options: PushOptions
 ) -> Transferred:
-    """Push into a repository; raises NameTaken, TagImmutable, and what the registry says."""
+    """Push into a repository.
+
+    Raises NameTaken, TagImmutable, TypesRefused, and what the registry says.
+    """
     repository = engine.client.repository(where, push=True)
+    _check_types(engine, root, repository, where)
     places = Places(engine.settings.cache / "places")
     host = str(where.registry)
     known = {**_of_base(engine, root, host), **places.of(host)}
@@ -87,6 +97,21 @@ def push_to_registry(
     done = _pushed(engine, root, target, tuple(dict.fromkeys(names)), str(where), options)
     remember(engine, where, root)
     return replace(done, requests=engine.client.requests - before)
+
+
+def _check_types(
+    engine: Engine, root: Descriptor, repository: Repository, where: Reference
+) -> None:
+    """Raise TypesRefused before blobs are sent for a manifest that will not be taken."""
+    if repository.endpoint.facts.custom_types is not False:
+        return
+    kind = fetch_manifest(engine.store, root).artifact_type
+    if kind is not None:
+        raise TypesRefused(
+            f"{where}: the registry takes no artifacts of type {kind}, as agent doctor found out",
+            hint="agent push --profile image pushes it as a container image; "
+            f"if the registry has learned it since: agent doctor {where.name.rpartition('/')[0]}",
+        )
 
 
 def remember(engine: Engine, where: Reference, root: Descriptor) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import click
 
 from agentoci._internal.version import __version__
-from agentoci.errors import AgentociError
+from agentoci.errors import AgentociError, Invalid
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -28,20 +28,21 @@ COMMANDS: Final = {
     "load": ("archive", "Load images from an archive."),
     "checksum": ("integrity", "Print the sha256 of a file or an image."),
     "verify": ("integrity", "Verify a file or an image by its checksum."),
-    "login": ("registry", "Log in to a registry."),
-    "logout": ("registry", "Forget the credentials of a registry."),
+    "login": ("registry", "Log in to a registry, or to a name space of it (HOST/TEAM)."),
+    "logout": ("registry", "Forget the credentials of a registry, or of a name space of it."),
     "push": ("registry", "Push an image to a registry or a layout."),
     "pull": ("registry", "Pull an image into the local store."),
     "tags": ("remote", "List the tags of a repository."),
     "search": ("search", "Search for agents by name and description."),
     "index": ("search", "Keep lists of agents that a search finds."),
     "cp": ("copying", "Copy an image between registries, layouts and archives."),
-    "attach": ("attachments", "Attach files to an image."),
-    "discover": ("attachments", "List what speaks of an image."),
+    "attach": ("attachments", "Attach files to an image: an SBOM, a report, a licence."),
+    "discover": ("attachments", "List what speaks of an image: signatures, SBOMs, reports."),
     "untag": ("remote", "Take tags away at their registry."),
     "manifest": ("raw", "Read and store manifests as they are."),
     "blob": ("raw", "Read and store blobs as they are."),
     "sync": ("syncing", "Copy many images at once, and account for each."),
+    "doctor": ("doctor", "Say what is wrong here, or what a registry can do."),
     "create": ("instances", "Create an instance without starting it."),
     "run": ("instances", "Create an instance of an image and run it."),
     "ps": ("instances", "List instances."),
@@ -122,14 +123,21 @@ def agent(ctx: click.Context) -> None:
     Exit codes: 0 done, 1 failed, 2 wrong usage or file, 3 difference, 4 registry unreachable,
     5 denied, 6 not found, 7 conflict, 8 integrity, 130 interrupted.
     """
-    ctx.obj = ctx.with_resource(_engine())
+    ctx.obj = ctx.with_resource(_engine(ctx.invoked_subcommand))
 
 
-def _engine() -> Engine:
+def _engine(verb: str | None) -> Engine:
     from agentoci.api.engine import Engine
     from agentoci.cli import output
 
-    return Engine(warn=output.warning)
+    try:
+        return Engine(warn=output.warning)
+    except Invalid:
+        if verb != "doctor":
+            raise
+    from agentoci.config.settings import settings_without_file
+
+    return Engine(settings_without_file(), warn=output.warning)
 
 
 def main() -> NoReturn:

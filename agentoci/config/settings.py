@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,6 +58,12 @@ class Settings:
     environment: Mapping[str, str]
     file: ConfigFile
     epoch: int = 0
+
+    @property
+    def config_path(self) -> Path:
+        """The config file, whether it is there or not."""
+        found = self.environment
+        return _config_path(found, Path(found.get("HOME") or "~").expanduser())
 
     @property
     def proxies(self) -> tuple[str, str, str]:
@@ -152,6 +158,12 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         _read_file(_config_path(found, user), named=bool(found.get("AGENTOCI_CONFIG"))),
         _epoch(found.get("SOURCE_DATE_EPOCH")),
     )
+
+
+def settings_without_file(environment: Mapping[str, str] | None = None) -> Settings:
+    """The same as if there were no config file, to find out what is wrong with it."""
+    found = dict(os.environ if environment is None else environment)
+    return replace(read_settings({**found, "AGENTOCI_CONFIG": os.devnull}), environment=found)
 
 
 def _home(environment: Mapping[str, str], user: Path) -> Path:

@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,15 @@ from agentoci.spec.jsonio import InvalidJson, Json, loads_object
 logger = logging.getLogger(__name__)
 
 _HUB_KEY: Final = "https://index.docker.io/v1/"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The registries (or name spaces) that a file holds logins for itself, and the programs that
+    it names for others; the one under the empty name is for all that are left."""
+
+    hosts: tuple[str, ...]
+    helpers: Mapping[str, str]
 
 
 class DockerConfig:
@@ -109,6 +119,28 @@ class DockerConfig:
                 del auths[old]
         self._answers.clear()
         return known or bool(keys)
+
+    def held(self) -> Held:
+        """What the file has logins for, and by whom; asks no helper.
+
+        Raises InvalidRegistryConfig.
+        """
+        document = self._read()
+        auths = _auths(document, self.path)
+        hosts = [
+            canonical_host(key)
+            for key, entry in auths.items()
+            if not _credential(entry, what=f"{self.path}: {key}", source="").is_empty
+        ]
+        found = document.get("credHelpers")
+        named = dict(found) if isinstance(found, dict) else {}
+        named[""] = document.get("credsStore")
+        helpers = {
+            canonical_host(key): CredentialHelper(name, self._environment).program
+            for key, name in named.items()
+            if isinstance(name, str) and name
+        }
+        return Held(tuple(hosts), helpers)
 
     def _ask(self, helper: CredentialHelper, host: str) -> Credential | None:
         """The helper's answer, or its failure, from the first time that it was asked."""
