@@ -90,10 +90,15 @@ def _found(target: ReadableTarget, entry: Entry, entries: Sequence[Entry]) -> So
     return SourceEnd(target, entry.desc.bare(), entry.name, beside)
 
 
-def entry_meant(entries: Sequence[Entry], location: LayoutLocation | ArchiveLocation) -> Entry:
+def entry_meant(
+    entries: Sequence[Entry],
+    location: LayoutLocation | ArchiveLocation,
+    *,
+    by_name: bool = False,
+) -> Entry:
     """The entry that a location means; without a name, the only image. Raises ContentNotFound.
 
-    What hangs on images (referrers without a name, cosign's tags) is not taken for one.
+    One image under two names is two where its name matters (`by_name`). What hangs on images (referrers without a name, cosign's tags) is not taken for one.
     """
     where = location.folder if isinstance(location, LayoutLocation) else location.file
     wanted = location.name
@@ -107,7 +112,7 @@ def entry_meant(entries: Sequence[Entry], location: LayoutLocation | ArchiveLoca
     hint = f"it holds {', '.join(names[:5]) or 'nothing'}"
     if wanted is not None:
         raise ContentNotFound(f"{where}: no image {wanted!r} in it", hint=hint)
-    if len({entry.digest for entry in images}) == 1:
+    if len({entry.name if by_name else entry.digest for entry in images}) == 1:
         return images[0]
     raise ContentNotFound(f"{where}: say which image: {location}:NAME", hint=hint)
 

@@ -207,7 +207,7 @@ class Transfers:
         """The target to read from, what to ask it for, and how it is called by itself."""
         if isinstance(location, LayoutLocation):
             layout = LayoutStore.open(location.folder, clock=self._engine.clock)
-            entry = entry_meant(layout.index.read(), location)
+            entry = entry_meant(layout.index.read(), location, by_name=True)
             selector = entry.name or str(entry.digest)
             return layout, selector, lambda: _name_here(entry, location)
         reference = self.at_registry(location)

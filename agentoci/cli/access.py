@@ -31,7 +31,13 @@ _CREDENTIALS: Final = (
     ),
 )
 _REFUSED: Final = tuple(
-    click.option(name, f"access_refused_{count}", hidden=True, is_flag=count > 0)
+    click.option(
+        name,
+        f"access_refused_{count}",
+        hidden=True,
+        is_flag=count > 0,
+        help="Not here: several registries are asked. Use `agent login` or --authfile.",
+    )
     for count, name in enumerate(("--username", "--password-stdin", "--identity-token-stdin"))
 )
 _CONNECTION: Final = (

@@ -150,7 +150,7 @@ def test_layouts_say_what_they_hold(engine: Engine, other: Engine, tmp_path: Pat
     engine.transfers.push("talker:1.0", f"{layout}:registry.example.com/bot:2")
     with pytest.raises(ContentNotFound, match="say which image") as caught:
         other.transfers.pull(layout)
-    assert caught.value.hint == "the layout holds registry.example.com/bot:2, talker:1.0"
+    assert caught.value.hint == "it holds registry.example.com/bot:2, talker:1.0"
     with pytest.raises(ContentNotFound, match="no image 'bot:2'"):
         other.transfers.pull(f"{layout}:bot:2")
     assert other.transfers.pull(f"{layout}:registry.example.com/bot:2", "mine").target == (
