@@ -98,7 +98,8 @@ def entry_meant(
 ) -> Entry:
     """The entry that a location means; without a name, the only image. Raises ContentNotFound.
 
-    One image under two names is two where its name matters (`by_name`). What hangs on images (referrers without a name, cosign's tags) is not taken for one.
+    One image under two names is two where its name matters (`by_name`). What hangs on images
+    (referrers without a name, cosign's tags) is not taken for one.
     """
     where = location.folder if isinstance(location, LayoutLocation) else location.file
     wanted = location.name
