@@ -8,7 +8,7 @@ tag lists is shown when it is there still.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote
@@ -44,6 +44,9 @@ _UNSUPPORTED: Final = frozenset({400, 404, 405, 406, 501})
 
 _NOTHING_THERE: Final = ("NAME_UNKNOWN", "MANIFEST_UNKNOWN")
 """A 404 that speaks of the image, and tells nothing of the API."""
+
+_LOOKS: Final = (0.1, 0.2, 0.4)
+"""Seconds that a registry gets to list what it said it would."""
 
 _FILTERED: Final = "artifactType"
 _TYPELESS: Final = (None, mediatypes.OCI_EMPTY)
@@ -98,16 +101,26 @@ class Referrers:
         """Whether the registry lists referrers by itself; asks it."""
         return self._pages(subject.digest, "")[0] is not None
 
-    def announce(self, referrer: Referrer, stored: Answer) -> None:
-        """After a manifest with a subject was stored: see to it that it is listed.
+    def store(self, referrer: Referrer, put: Callable[[], Answer]) -> None:
+        """Store a manifest with a subject by `put`, and see to it that it is listed.
 
         The answer tells whether the registry does so by itself (distribution-spec, "Pushing
-        Manifests with Subject"). Raises ReferrerLost, and registry errors.
+        Manifests with Subject"); one that says so and does not is told again, for it may have
+        served two writers at once. What it leaves out all the same is listed under the tag. Raises
+        ReferrerLost, what `put` raises, and registry errors.
         """
-        if stored.headers.get("OCI-Subject", "").strip() == str(referrer.subject.digest):
-            self._endpoint.learn(referrers=True)
-            return
-        self.fallback.change(referrer.subject.digest, add=[referrer.entry])
+        subject = referrer.subject.digest
+        for pause in _LOOKS:
+            with self._endpoint.turns.alone(self._what(subject)):
+                stored = put()
+                if stored.headers.get("OCI-Subject", "").strip() != str(subject):
+                    break
+                self._learn(supported=True)
+                listed, _ = self._pages(subject, "")
+            if listed is None or referrer.entry in listed:
+                return
+            self._endpoint.turns.pause(pause)
+        self.fallback.change(subject, add=[referrer.entry])
 
     def remove(self, subject: Descriptor, gone: Collection[Descriptor]) -> tuple[Descriptor, ...]:
         """Let referrers be listed no more; returns those that the registry lists all the same.

@@ -192,9 +192,10 @@ class Repository:
 
     def _put_manifest(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> None:
         referrer = referrer_of(desc, content)
-        stored = self._manifests.put(desc, content, names)
-        if referrer is not None:
-            self.listed.announce(referrer, stored)
+        if referrer is None:
+            self._manifests.put(desc, content, names)
+        else:
+            self.listed.store(referrer, lambda: self._manifests.put(desc, content, names))
 
     def _url(self, path: str) -> str:
         return self._endpoint.url(f"{self.name}/{path}")

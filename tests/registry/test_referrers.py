@@ -327,10 +327,32 @@ def test_a_pushed_referrer_is_listed_under_the_tag(
 def test_a_registry_that_names_the_subject_keeps_the_list(
     fake: FakeRegistry, repository: Repository, memory: RunMemory
 ) -> None:
-    fake.on("PUT", "/manifests/", adds(OCI_Subject=str(SUBJECT.digest)))
+    assert repository.referrers(SUBJECT) == (), "it had no lists before it was upgraded"
+    fake.referrers = True
     push(repository, ONE)
     assert (NAME, TAG) not in fake.manifests
     assert memory.facts(fake.host).referrers is True
+
+
+def test_a_registry_that_forgets_to_list_is_told_again(
+    fake: FakeRegistry, repository: Repository
+) -> None:
+    """olareg loses one of two referrers that it takes at the same moment."""
+    fake.referrers = True
+    fake.on("GET", "/referrers/", lists(entry(TWO)))
+    push(repository, ONE)
+    assert len(fake.requests("PUT", str(ONE.descriptor.digest))) == 2
+    assert (NAME, TAG) not in fake.manifests
+
+
+def test_what_a_registry_never_lists_is_listed_under_the_tag(
+    fake: FakeRegistry, repository: Repository
+) -> None:
+    fake.referrers = True
+    offers(fake, entry(TWO))
+    push(repository, ONE)
+    assert listed_under_tag(fake) == [str(ONE.descriptor.digest)]
+    assert {e.digest for e in repository.referrers(SUBJECT)} == digests(ONE, TWO)
 
 
 def test_another_subject_named_is_none(fake: FakeRegistry, repository: Repository) -> None:
