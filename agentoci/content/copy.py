@@ -28,7 +28,7 @@ from agentoci.content.protocols import (
     TagPusher,
     Target,
 )
-from agentoci.content.reader import BytesSource, FetchedSource, fetch_bytes
+from agentoci.content.reader import BytesSource, FetchedSource, SourceSpoiled, fetch_bytes
 from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import AnyManifest
@@ -37,7 +37,8 @@ _SMALL: Final = limits.MIB
 """Bytes up to which a blob costs more waiting than sending."""
 
 _TRIES: Final = 3
-"""How often what a target lacks is sent, when it says so only at the manifest."""
+"""How often what a target lacks is sent, when it says so only at the manifest, and how often a blob
+is fetched while its sources are found out to be wrong one after another."""
 
 _PATIENCE_SECONDS: Final = 2.0
 """What transfers get to tidy up after Ctrl-C; one that waits for a silent server hears nothing."""
@@ -175,9 +176,20 @@ def copy_blob(
     if presence is not None:
         progress.finish(desc, outcome=presence)
         return False
-    dst.push(desc, _WatchedSource(FetchedSource(src, desc), desc, progress, stop))
+    _push_blob(dst, desc, _WatchedSource(FetchedSource(src, desc), desc, progress, stop))
     progress.finish(desc, outcome="copied")
     return True
+
+
+def _push_blob(dst: Pusher, desc: Descriptor, source: Source) -> None:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            dst.push(desc, source)
+        except SourceSpoiled:
+            if not tries_left:
+                raise
+        else:
+            return
 
 
 def _presence(src: ReadableTarget, dst: Pusher, desc: Descriptor) -> Presence | None:

@@ -18,6 +18,10 @@ class DigestMismatch(Integrity):
     """The bytes have another digest than the descriptor says."""
 
 
+class SourceSpoiled(DigestMismatch):
+    """One of several sources gave wrong bytes; fetched again, they come from another one."""
+
+
 class SizeMismatch(Integrity):
     """There are more or fewer bytes than the descriptor says."""
 

@@ -52,7 +52,7 @@ def weigh(
         else:
             raise NameTaken(
                 f"{where}: {name} is there already as {present.digest}, not {root.digest}",
-                hint="choose another name; --if-exists skip or replace would leave or move this one",
+                hint="choose another name, or --if-exists skip or replace",
             )
     return Standing(tuple(given), tuple(kept))
 

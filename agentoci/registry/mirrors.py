@@ -15,11 +15,12 @@ from urllib.parse import quote, urlsplit
 
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound, Reader
-from agentoci.content.reader import fetch_bytes
-from agentoci.errors import AgentociError, Integrity
+from agentoci.content.reader import SourceSpoiled, fetch_bytes
+from agentoci.errors import AgentociError
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.repository import Repository
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
 
 _WHOLE: Final = 8 * limits.MIB
 """Bytes up to which a mirror's content is checked before any of it is passed on."""
@@ -78,8 +79,8 @@ class MirroredRepository(Repository):
     def fetch(self, desc: Descriptor, offset: int = 0) -> Iterator[Reader]:
         """A stream of a blob or manifest, from the first that has it.
 
-        Small content of a mirror is verified before it is passed on. Of large content a part may be
-        with the reader when it turns out wrong: that is an error of integrity, and the next fetch
+        Small content of a mirror is verified before it is passed on. Of large content the start is
+        with the reader when it turns out wrong: that raises SourceSpoiled, and the next fetch
         passes the mirror by.
         """
         if offset >= desc.size:
@@ -93,12 +94,7 @@ class MirroredRepository(Repository):
                 yield io.BytesIO(content[offset:])
         else:
             with contextlib.closing(_Stream(self._openings(), desc, offset)) as changing:
-                try:
-                    yield changing
-                except Integrity as exc:
-                    changing.spoiled(exc)
-                    exc.hint = exc.hint or changing.hint
-                    raise
+                yield changing
 
     def resolve(self, name: str) -> Descriptor:
         """The manifest behind a tag, by a mirror only if it may say; behind a digest by any."""
@@ -137,6 +133,8 @@ class _Stream:
         self._desc = desc
         self._position = offset
         self._mirror: Mirror | None = None
+        self._hash = None if offset else desc.digest.hasher()
+        self._giver: Mirror | None = None
         self._held = contextlib.ExitStack()
         self._stream = self._open_next()
 
@@ -152,19 +150,27 @@ class _Stream:
                 self._stream = self._open_next()
                 continue
             self._position += len(chunk)
+            self._check(chunk)
             return chunk
 
-    @property
-    def hint(self) -> str | None:
-        """What to do about wrong bytes."""
-        if self._mirror is None:
-            return None
-        return f"the mirror {self._mirror.endpoint.host} gave them: take it out of the config file"
+    def _check(self, chunk: bytes) -> None:
+        """Keep the last bytes back when the whole is wrong, and do not ask this mirror again.
 
-    def spoiled(self, error: Integrity) -> None:
-        """The bytes were wrong: whoever gave the last of them is not asked again."""
-        if self._mirror is not None:
-            self._mirror.failed(error)
+        Who goes on in the middle of a blob has no whole to check; the reader's own check remains.
+        """
+        if self._hash is None:
+            return
+        self._hash.update(chunk)
+        self._giver = self._mirror or self._giver
+        if self._giver is None or (chunk and self._position < self._desc.size):
+            return
+        if Digest.from_hash(self._hash) != self._desc.digest:
+            error = SourceSpoiled(
+                f"{self._desc.digest}: the mirror {self._giver.endpoint.host} gave other content",
+                hint="take the mirror out of the config file",
+            )
+            self._giver.failed(error)
+            raise error
 
     def close(self) -> None:
         """Free the connection."""

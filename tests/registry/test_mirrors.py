@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
-from agentoci.content.reader import BytesSource, DigestMismatch, VerifiedReader, fetch_bytes
+from agentoci._internal.clock import SystemClock
+from agentoci.content.copy import copy
+from agentoci.content.reader import (
+    BytesSource,
+    DigestMismatch,
+    SourceSpoiled,
+    VerifiedReader,
+    fetch_bytes,
+)
 from agentoci.registry.client import RegistryClient
 from agentoci.registry.credentials import Credential, OneCredential
 from agentoci.registry.errors import BlobNotFound, InvalidRegistryConfig, RegistryUnreachable
@@ -15,7 +24,11 @@ from agentoci.registry.hosts import HostOptions, MirrorOptions
 from agentoci.registry.mirrors import MirroredRepository
 from agentoci.registry.repository import Repository
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.manifest import Manifest
+from agentoci.spec.mediatypes import OCI_EMPTY
 from agentoci.spec.reference import Reference
+from agentoci.store.layout import LayoutStore
 from tests.registry.conftest import MakeClient, StepClock
 from tests.registry.fake import Basic, FakeRegistry, Tokens
 from tests.registry.faults import answers, cuts, drops, spoils_body
@@ -157,12 +170,30 @@ def test_wrong_bytes_in_a_large_blob_are_an_error_and_not_asked_for_again(
     mirror.put("team/bot", LARGE)
     mirror.on("GET", "/blobs/", spoils_body(lambda body: b"?" + body[1:]))
     repository = open_mirrored()
-    with pytest.raises(DigestMismatch) as caught, repository.fetch(LARGE_BLOB) as stream:
+    with pytest.raises(SourceSpoiled) as caught, repository.fetch(LARGE_BLOB) as stream:
         drain(VerifiedReader(stream, LARGE_BLOB))
-    assert f"the mirror {mirror.host} gave them" in (caught.value.hint or "")
+    assert mirror.host in caught.value.message
     with repository.fetch(LARGE_BLOB) as stream:
         assert drain(VerifiedReader(stream, LARGE_BLOB)) == LARGE
     assert len(mirror.seen) == 1
+
+
+def test_copy_fetches_a_large_blob_that_a_mirror_spoiled_from_the_registry(
+    fake: FakeRegistry, mirror: FakeRegistry, open_mirrored: Open, said: list[str], tmp_path: Path
+) -> None:
+    fake.put("team/bot", LARGE)
+    mirror.put("team/bot", LARGE)
+    config = fake.put("team/bot", b"{}")
+    manifest = Manifest.build(
+        config=Descriptor(OCI_EMPTY, Digest.parse(config), 2), layers=[LARGE_BLOB]
+    )
+    fake.put_manifest("team/bot", "1.0", manifest.media_type, manifest.raw)
+    mirror.on("GET", "/blobs/", spoils_body(lambda body: body[:-1] + b"?"), times=9)
+    store = LayoutStore.create(tmp_path / "store", clock=SystemClock())
+    copy(open_mirrored(), "1.0", store, "bot:1.0")
+    assert fetch_bytes(store, LARGE_BLOB, limit=LARGE_BLOB.size) == LARGE
+    assert any("gave other content" in line for line in said)
+    assert not list((tmp_path / "store" / "ingest").glob("*.part"))
 
 
 def drain(reader: VerifiedReader) -> bytes:
