@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Final
 
+from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import AgentociError
 from agentoci.registry.auth import Authorizer
 from agentoci.registry.challenges import Challenge, parse_challenges
-from agentoci.registry.errors import Rejected, UnsafeDestination
+from agentoci.registry.errors import RegistryUnreachable, Rejected, UnsafeDestination
 from agentoci.registry.facts import HostFacts, Memory
 from agentoci.registry.negotiation import Negotiation
 from agentoci.registry.origin import Origin, Reach, check_step, joined
-from agentoci.registry.problems import Problem, error_from
+from agentoci.registry.problems import Problem, error_from, speaks_of_tls, tls_wanted
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
 from agentoci.registry.tokens import basic
 from agentoci.registry.transport import Answer, Request, Transport
@@ -125,7 +128,18 @@ class Endpoint:
             if answer.origin != self.origin:
                 speaker = answer.origin.netloc
             answer = Problem.read(answer)
+        if answer.status == HTTPStatus.BAD_REQUEST and not answer.code and self._wants_tls():
+            return tls_wanted(self.origin, self.host)
         return error_from(answer, host=speaker, what=what, missing=missing, rejected=rejected)
+
+    def _wants_tls(self) -> bool:
+        """Whether the server speaks TLS only; the answer to a HEAD has no room to say so."""
+        if self.origin.secure:
+            return False
+        request = Request("GET", self.url(""))
+        with contextlib.suppress(RegistryUnreachable), self._transport.send(request) as answer:
+            return speaks_of_tls(answer.content(limits.MAX_ERROR_BODY_BYTES))
+        return False
 
     def knock(self) -> Answer:
         """What `/v2/` answers to a stranger, closed already; raises RegistryUnreachable."""

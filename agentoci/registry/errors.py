@@ -32,6 +32,12 @@ class UntrustedCertificate(RegistryUnreachable):
     transient = False
 
 
+class TlsWanted(RegistryUnreachable):
+    """The host speaks TLS only, and was spoken to over plain http."""
+
+    transient = False
+
+
 class ProxyRefused(RegistryUnreachable):
     """The proxy does not let us through; only some refusals pass by themselves."""
 

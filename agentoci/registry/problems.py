@@ -18,13 +18,18 @@ from agentoci.registry.errors import (
     RegistryUnreachable,
     Rejected,
     RepositoryNotFound,
+    TlsWanted,
 )
+from agentoci.registry.origin import Origin, Reach
 from agentoci.registry.redaction import redacted
 from agentoci.registry.retry import RETRIED_STATUSES
 from agentoci.registry.transport import Answer
 
 _SHOWN: Final = 300
 _LIMIT: Final = re.compile(r"\s*([0-9]{1,9})\s*(?:;\s*w=([0-9]{1,9}))?.*")
+_PLAIN_REFUSED: Final = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
+"""What Go's server and nginx say to plain http on a port for TLS."""
+
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
@@ -148,6 +153,22 @@ def error_from(
             )
         case _:
             return rejected(f"{what}: {who} refuses: {problem}", hint=_remedy(problem))
+
+
+def speaks_of_tls(body: bytes) -> bool:
+    """Whether a server says that it wanted TLS."""
+    return any(words in body for words in _PLAIN_REFUSED)
+
+
+def tls_wanted(origin: Origin, host: str) -> TlsWanted:
+    """The error for a registry that was spoken to in plain http and speaks TLS."""
+    if origin.reach is Reach.LOOPBACK:
+        hint = "on this machine plain http is the rule: list it in secure_registries"
+    else:
+        hint = "leave --plain-http out, and take it from insecure_registries"
+    return TlsWanted(
+        host, "speaks TLS, and was spoken to over plain http", hint=f"{hint} of the config file"
+    )
 
 
 def _remedy(problem: Problem) -> str | None:
