@@ -60,6 +60,9 @@ class OrasAccess:
         if not isinstance(tls_verify, bool):
             options = replace(options, ca_file=Path(tls_verify))
         self.headers: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
+        self._clients: dict[str, RegistryClient] = {}
+        self._lock = threading.RLock()
         self._home = canonical_host(hostname) if hostname else None
         self._insecure = insecure
         self._options = replace(options, given=None, plain_http=insecure or options.plain_http)
@@ -70,9 +73,6 @@ class OrasAccess:
             open_file=self._open_file,
             changed=self.close,
         )
-        self._clients: dict[str, RegistryClient] = {}
-        self._shown: dict[str, str] = {}
-        self._lock = threading.RLock()
 
     @cached_property
     def settings(self) -> Settings:

@@ -57,6 +57,7 @@ from agentoci.registry.orasfolders import pack_folder, save_folder
 from agentoci.registry.oraslogin import login_host
 from agentoci.registry.orasnames import to_reference
 from agentoci.spec.annotations import TITLE
+from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import Index, parse_manifest
 
 _FOLDER = oras.defaults.default_blob_dir_media_type
@@ -130,6 +131,7 @@ class OrasRegistry(OrasContent):
                 layer["annotations"].update(notes.get_annotations(str(path)))
                 self.upload_blob(str(file), container, layer, do_chunked, chunk_size)
                 manifest["layers"].append(layer)
+            titled([Descriptor.parse(layer, what=str(container)) for layer in manifest["layers"]])
             manifest["config"] = self._push_config(container, manifest_config, Path(scratch))
         if found := notes.get_annotations("$config"):
             manifest["config"]["annotations"] = found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def save(source: Fetcher, desc: Descriptor, path: Path) -> None:
         raise failure(path, exc) from exc
 
 
-def titled(layers: tuple[Descriptor, ...]) -> dict[str, Descriptor]:
+def titled(layers: Iterable[Descriptor]) -> dict[str, Descriptor]:
     """The layers by the names that their files get: the title, else the digest.
 
     A layer that stands twice under one name is one file. Raises BadTitle for a name that leads out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +13,9 @@ from agentoci.registry.credentials import Credential, OneCredential
 from agentoci.registry.repository import Repository
 from agentoci.spec.reference import Reference
 from tests.registry.fake import FakeRegistry
+
+if TYPE_CHECKING:
+    from agentoci.registry.orasbridge import OrasRegistry
 
 
 class StepClock:
@@ -82,3 +85,34 @@ def open_repository(make_client: MakeClient) -> Open:
         return client.repository(Reference(fake.host, name, "latest"), push=push)
 
     return open_one
+
+
+MakeOras = Callable[..., "OrasRegistry"]
+
+
+@pytest.fixture
+def make_oras(clock: StepClock) -> Iterator[MakeOras]:
+    """oras-py's API on the stepping clock, over plain http, as nobody or as `user`."""
+    from agentoci.registry import OrasRegistry
+
+    made: list[OrasRegistry] = []
+
+    def make(
+        host: str | None = None,
+        *,
+        user: tuple[str, str] | None = None,
+        insecure: bool = True,
+        tls_verify: bool | str = True,
+        auth_backend: str = "token",
+        **options: Any,
+    ) -> OrasRegistry:
+        if user is not None:
+            options["credentials"] = OneCredential(host or "", Credential(*user))
+        chosen = ClientOptions(clock=clock, chance=lambda: 1.0, **options)
+        one = OrasRegistry(host, insecure, tls_verify, auth_backend, options=chosen)
+        made.append(one)
+        return one
+
+    yield make
+    for one in made:
+        one.close()
