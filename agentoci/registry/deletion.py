@@ -28,6 +28,7 @@ PLACEHOLDER: Final = "application/vnd.agentoci.placeholder.v1"
 _SPEAKS_OF: Final = "dev.agentoci.placeholder.of"
 _DELETED: Final = frozenset({200, 202, 204})
 _MISSING: Final = 404
+_DENIED: Final = 401
 _UNSUPPORTED: Final = frozenset({400, 405, 501})
 _NO_TAGS: Final = frozenset({"UNSUPPORTED", "DIGEST_INVALID"})
 """How distribution 2 says that it deletes by digest only."""
@@ -191,8 +192,12 @@ class Deletion:
 
     def _delete(self, path: str) -> Problem | None:
         """Ask for a deletion; returns how it was refused, None when it was done."""
-        url = self._endpoint.url(f"{self._name}/{path}")
-        answer = self._endpoint.request(Request("DELETE", url), self._scopes, expect=_DELETED)
+        request = Request("DELETE", self._endpoint.url(f"{self._name}/{path}"))
+        answer = self._endpoint.request(request, self._scopes, expect=_DELETED)
+        if answer.status == _DENIED:  # GitLab hears the last scope only, and this is not in "all"
+            answer.discard()
+            alone = (f"repository:{self._name}:delete",)
+            answer = self._endpoint.request(request, alone, expect=_DELETED)
         if answer.status in _DELETED:
             answer.discard()
             return None

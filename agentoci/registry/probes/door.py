@@ -18,6 +18,7 @@ from agentoci.registry.redaction import redacted
 from agentoci.registry.retry import RETRIED_STATUSES
 from agentoci.registry.transport import Answer, Request
 from agentoci.spec.jsonio import loads_object
+from agentoci.spec.reference import InvalidReference, Reference
 
 _VERSION: Final = "Docker-Distribution-Api-Version"
 _SOON: Final = 14
@@ -94,9 +95,17 @@ def lists_repositories(ground: Ground) -> Iterator[Finding]:
         content = answer.content(limits.MAX_LIST_PAGE_BYTES)
     found = loads_object(content, what="the catalog", limit=limits.MAX_LIST_PAGE_BYTES)
     names = found.get("repositories")
-    if isinstance(names, list) and names:
+    if isinstance(names, list) and names and _is_name(names[0]):
         ground.look_at(str(names[0]))
     yield Finding("catalog", Result.YES)
+
+
+def _is_name(found: object) -> bool:
+    """Whether it can be asked for; a registry may list anything."""
+    try:
+        return Reference.parse(f"registry.invalid/{found}").repository == found
+    except InvalidReference:
+        return False
 
 
 def _challenges(ground: Ground, answer: Answer) -> tuple[Challenge, ...]:
