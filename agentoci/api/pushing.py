@@ -32,10 +32,10 @@ class TypesRefused(ManifestRejected):
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    """How to push: `tags` are given besides the one of the destination's name.
+    """How to push: `tags` are given besides the one of the destination's name, and always move.
 
-    `as_image` pushes the image profile; `if_exists` says what to do with a tag that means other
-    content there.
+    `as_image` pushes the image profile; `if_exists` says what to do when the destination's own name
+    means other content there: a version that must not change decides for `latest`, too.
     """
 
     as_image: bool = False
@@ -47,8 +47,8 @@ class PushOptions:
 class Transferred:
     """What a push or pull did.
 
-    `target` is where to, `digest` what is there now under `names`; `kept` are names that were left
-    alone, with what they mean. `blobs` were looked at, `moved_blobs` of them with `moved_bytes`
+    `target` is where to, `digest` what is there now under `names`; `kept` is the name that was left
+    alone, with what it means. `blobs` were looked at, `moved_blobs` of them with `moved_bytes`
     moved, by `requests` to registries. `kind` is what the artifact is, in words.
     """
 
@@ -64,7 +64,7 @@ class Transferred:
 
     @property
     def skipped(self) -> bool:
-        """Whether nothing was done, since every name was there already."""
+        """Whether nothing was done, since the name means other content there."""
         return not self.names
 
 
@@ -129,14 +129,12 @@ def _pushed(
     shown: str,
     options: PushOptions,
 ) -> Transferred:
-    standing = weigh(target, root, names, options.if_exists, where=shown)
-    kept = tuple((name, desc.digest) for name, desc in standing.kept)
-    if not standing.given:
-        return Transferred(shown, kept[0][1], (), 0, 0, 0, kept=kept)
+    standing = weigh(target, root, names[:1], options.if_exists, where=shown)
+    for name, present in standing.kept:
+        return Transferred(shown, present.digest, (), 0, 0, 0, kept=((name, present.digest),))
     copying = CopyOptions(progress=engine.progress or NoProgress())
-    done = copy(engine.store, root, target, standing.given, options=copying)
-    moved = done.moved_blobs, done.moved_bytes
-    return Transferred(shown, root.digest, standing.given, done.blobs, *moved, kept=kept)
+    done = copy(engine.store, root, target, names, options=copying)
+    return Transferred(shown, root.digest, names, done.blobs, done.moved_blobs, done.moved_bytes)
 
 
 def _other_tag(name: str, tag: str) -> str:

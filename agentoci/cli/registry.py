@@ -111,7 +111,7 @@ def logout_command(engine: Engine, registry: str, *, form: str) -> None:
     type=click.Choice(["replace", "skip", "fail"]),
     default="replace",
     show_default=True,
-    help="What to do when a tag means other content there.",
+    help="What to do when the reference means other content there; --tag tags always move.",
 )
 @click.option(
     "--profile",
@@ -138,15 +138,15 @@ def push_command(
     """Push an image to a registry or a layout.
 
     Goes where its name says, or to DESTINATION: a reference, or oci:DIR for an OCI image layout,
-    which needs no server. Tags appear last, when everything they mean is there. Prints the digest;
-    with --if-exists skip, and every tag taken, the digest that is there.
+    which needs no server. Tags appear last, when everything they mean is there. With --if-exists
+    fail or skip a version that is there stays what it is, and no other tag moves. Prints the digest;
+    when it was skipped, the one that is there.
 
     \b
     Examples:
       agent push registry.example.com/team/coordinator:1.0
       agent push coordinator:1.0 localhost:5000/coordinator:1.0
-      agent push coordinator:1.4.2 registry.example.com/team/coordinator:1.4.2 -t 1.4 -t 1 -t latest
-      agent push --if-exists fail registry.example.com/team/coordinator:1.4.2
+      agent push --if-exists fail registry.example.com/team/coordinator:1.4.2 -t 1.4 -t latest
       agent push coordinator:1.0 oci:/media/usb/agents
     """
     from agentoci.api.pushing import PushOptions

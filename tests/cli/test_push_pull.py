@@ -95,14 +95,30 @@ def test_taken_tag(agent: Agent, fake: FakeRegistry, policy: str, code: int):
             assert done.out.strip() == now
 
 
-def test_only_taken_tags_are_left_alone(agent: Agent, fake: FakeRegistry):
+@pytest.mark.parametrize(("policy", "code"), [("fail", 7), ("skip", 0)])
+def test_taken_version_keeps_other_tags_where_they_are(
+    agent: Agent, fake: FakeRegistry, policy: str, code: int
+):
+    target = f"{fake.host}/team/bot:1.4.2"
+    there = agent("push", "mute:1.0", target, "-t", "latest").out.strip()
+    agent("push", "talker:1.0", target, "-t", "latest", "--if-exists", policy, code=code)
+    assert agent("inspect", "--remote", f"{fake.host}/team/bot:latest").json["digest"] == there
+
+
+def test_new_version_moves_the_other_tags(agent: Agent, fake: FakeRegistry):
+    agent("push", "mute:1.0", f"{fake.host}/team/bot:1.4.1", "-t", "latest")
+    options = ("-t", "latest", "--if-exists", "fail")
+    new = agent("push", "talker:1.0", f"{fake.host}/team/bot:1.4.2", *options).out.strip()
+    assert agent("inspect", "--remote", f"{fake.host}/team/bot:latest").json["digest"] == new
+    again = agent("push", "talker:1.0", f"{fake.host}/team/bot:1.4.2", *options)
+    assert again.out.strip() == new
+
+
+def test_skipped_push_says_what_is_there(agent: Agent, fake: FakeRegistry):
     target = f"{fake.host}/team/bot:1.0"
     there = agent("push", "mute:1.0", target).out.strip()
-    options = ("-t", "1.1", "--if-exists", "skip", "--format", "json")
-    done = agent("push", "talker:1.0", target, *options).json
-    assert done["kept"] == {"1.0": there}
-    assert done["tags"] == ["1.1"]
-    assert done["digest"] != there
+    done = agent("push", "talker:1.0", target, "--if-exists", "skip", "--format", "json").json
+    assert (done["digest"], done["tags"], done["kept"]) == (there, [], {"1.0": there})
 
 
 def test_same_content_under_a_taken_tag_is_no_conflict(agent: Agent, fake: FakeRegistry):
