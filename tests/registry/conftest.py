@@ -10,9 +10,11 @@ import pytest
 
 from agentoci.registry.client import ClientOptions, RegistryClient
 from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.probing import Ground
 from agentoci.registry.repository import Repository
 from agentoci.spec.reference import Reference
 from tests.registry.fake import FakeRegistry
+from tests.registry.grounds import MakeGround
 
 if TYPE_CHECKING:
     from agentoci.registry.orasbridge import OrasRegistry
@@ -65,6 +67,19 @@ def make_client(clock: StepClock) -> Iterator[MakeClient]:
     yield make
     for client in clients:
         client.close()
+
+
+@pytest.fixture
+def ground(make_client: MakeClient) -> MakeGround:
+    """Grounds of probes."""
+
+    def make(
+        host: str, name: str | None = "team/doctor", *, writes: bool = True, **options: Any
+    ) -> Ground:
+        endpoint = make_client(**options).endpoint(host)
+        return Ground(endpoint, name, seed=host.encode(), writes=writes)
+
+    return make
 
 
 @pytest.fixture
