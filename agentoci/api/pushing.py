@@ -12,7 +12,7 @@ from agentoci.api.places import MountingTarget, Places
 from agentoci.content.copy import CopyOptions, copy
 from agentoci.content.graph import fetch_manifest, walk
 from agentoci.content.protocols import NoProgress, Target
-from agentoci.content.standing import IfExists, weigh
+from agentoci.content.standing import IfExists, taken_by
 from agentoci.errors import AgentociError
 from agentoci.registry.errors import ManifestRejected
 from agentoci.spec import annotations as keys
@@ -47,8 +47,8 @@ class PushOptions:
 class Transferred:
     """What a push or pull did.
 
-    `target` is where to, `digest` what is there now under `names`; `kept` is the name that was left
-    alone, with what it means. `blobs` were looked at, `moved_blobs` of them with `moved_bytes`
+    `target` is where to, `digest` what is there now; `names` were given, none when the target was
+    left alone. `blobs` were looked at, `moved_blobs` of them with `moved_bytes`
     moved, by `requests` to registries. `kind` is what the artifact is, in words.
     """
 
@@ -60,7 +60,6 @@ class Transferred:
     moved_bytes: int
     requests: int = 0
     kind: str = ""
-    kept: tuple[tuple[str, Digest], ...] = ()
 
     @property
     def skipped(self) -> bool:
@@ -129,9 +128,9 @@ def _pushed(
     shown: str,
     options: PushOptions,
 ) -> Transferred:
-    standing = weigh(target, root, names[:1], options.if_exists, where=shown)
-    for name, present in standing.kept:
-        return Transferred(shown, present.digest, (), 0, 0, 0, kept=((name, present.digest),))
+    present = taken_by(target, root, names[0], options.if_exists, where=shown)
+    if present is not None:
+        return Transferred(shown, present.digest, (), 0, 0, 0)
     copying = CopyOptions(progress=engine.progress or NoProgress())
     done = copy(engine.store, root, target, names, options=copying)
     return Transferred(shown, root.digest, names, done.blobs, done.moved_blobs, done.moved_bytes)

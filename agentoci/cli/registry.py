@@ -213,9 +213,9 @@ def pull_command(
 
 def _finish(verb: str, done: Transferred, seconds: float, *, quiet: bool, form: str | None) -> None:
     if not quiet:
-        for name, digest in done.kept:
-            output.talk(f"left alone: {name} is there already as {digest}")
-        if not done.skipped:
+        if done.skipped:
+            output.talk(f"left alone: {done.target} is there already as {done.digest}")
+        else:
             also = f", also as {', '.join(done.names[1:])}" if done.names[1:] else ""
             output.talk(f"{verb} {done.target}{also}: {_moved(done, seconds)}")
     if form == "json":
@@ -238,7 +238,7 @@ def _document(done: Transferred) -> dict[str, object]:
         "reference": done.target,
         "digest": str(done.digest),
         "tags": list(done.names),
-        "kept": {name: str(digest) for name, digest in done.kept},
+        "skipped": done.skipped,
         "kind": done.kind or None,
         "blobs": done.blobs,
         "movedBlobs": done.moved_blobs,

@@ -1,9 +1,7 @@
-"""Names that mean something already: move them, leave them alone, or refuse."""
+"""Names that mean something already: move, leave alone, or refuse."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from agentoci.content.protocols import ContentNotFound, Resolver
@@ -23,42 +21,25 @@ class IfExists(StrEnum):
     FAIL = "fail"
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Names by what became of them: to be `given`, and those `kept` with what they mean."""
+def taken_by(
+    target: Resolver, root: Descriptor, name: str, policy: IfExists, *, where: str
+) -> Descriptor | None:
+    """The other content that a name means and is to go on meaning; None: let it mean `root`.
 
-    given: tuple[str, ...]
-    kept: tuple[tuple[str, Descriptor], ...]
-
-
-def weigh(
-    target: Resolver, root: Descriptor, names: Sequence[str], policy: IfExists, *, where: str
-) -> Standing:
-    """Sort names before anything moves; with REPLACE nothing is asked.
-
-    A name that means `root` already is given again, which changes nothing. No registry can hold a
-    name while we look at it, so another writer may still come between. Raises NameTaken with FAIL.
+    With REPLACE nothing is asked. No registry can hold a name while we look at it, so another
+    writer may still come between. Raises NameTaken with FAIL.
     """
     if policy is IfExists.REPLACE:
-        return Standing(tuple(names), ())
-    given: list[str] = []
-    kept: list[tuple[str, Descriptor]] = []
-    for name in names:
-        present = _meaning(target, name)
-        if present is None or present.digest == root.digest:
-            given.append(name)
-        elif policy is IfExists.SKIP:
-            kept.append((name, present))
-        else:
-            raise NameTaken(
-                f"{where}: {name} is there already as {present.digest}, not {root.digest}",
-                hint="choose another name, or --if-exists skip or replace",
-            )
-    return Standing(tuple(given), tuple(kept))
-
-
-def _meaning(target: Resolver, name: str) -> Descriptor | None:
+        return None
     try:
-        return target.resolve(name)
+        present = target.resolve(name)
     except ContentNotFound:
         return None
+    if present.digest == root.digest:
+        return None
+    if policy is IfExists.FAIL:
+        raise NameTaken(
+            f"{where}: {name} is there already as {present.digest}, not {root.digest}",
+            hint="choose another name, or --if-exists skip or replace",
+        )
+    return present

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentoci.content.memory import MemoryTarget
-from agentoci.content.standing import IfExists, NameTaken, Standing, weigh
+from agentoci.content.standing import IfExists, NameTaken, taken_by
 from agentoci.spec.descriptor import Descriptor
 from tests.content.graphs import put_image
 
@@ -19,11 +19,10 @@ def images() -> tuple[MemoryTarget, Descriptor, Descriptor]:
     return target, first, second
 
 
-def test_free_names_are_given(images: tuple[MemoryTarget, Descriptor, Descriptor]) -> None:
+def test_free_name_may_be_given(images: tuple[MemoryTarget, Descriptor, Descriptor]) -> None:
     target, _, second = images
     for policy in IfExists:
-        found = weigh(target, second, ("1.1", "latest"), policy, where="here")
-        assert found == Standing(("1.1", "latest"), ())
+        assert taken_by(target, second, "1.1", policy, where="here") is None
 
 
 def test_name_of_the_same_content_is_no_conflict(
@@ -31,19 +30,17 @@ def test_name_of_the_same_content_is_no_conflict(
 ) -> None:
     target, first, _ = images
     for policy in IfExists:
-        assert weigh(target, first, ("1.0",), policy, where="here") == Standing(("1.0",), ())
+        assert taken_by(target, first, "1.0", policy, where="here") is None
 
 
 def test_taken_name_is_moved_left_or_refused(
     images: tuple[MemoryTarget, Descriptor, Descriptor],
 ) -> None:
     target, first, second = images
-    names = ("1.0", "1.1")
-    assert weigh(target, second, names, IfExists.REPLACE, where="here") == Standing(names, ())
-    skipped = weigh(target, second, names, IfExists.SKIP, where="here")
-    assert skipped == Standing(("1.1",), (("1.0", first),))
+    assert taken_by(target, second, "1.0", IfExists.REPLACE, where="here") is None
+    assert taken_by(target, second, "1.0", IfExists.SKIP, where="here") == first
     with pytest.raises(NameTaken) as caught:
-        weigh(target, second, names, IfExists.FAIL, where="registry/team/bot")
+        taken_by(target, second, "1.0", IfExists.FAIL, where="registry/team/bot")
     assert caught.value.exit_code == 7
     for part in ("registry/team/bot", "1.0", str(first.digest), str(second.digest)):
         assert part in caught.value.message
