@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import re
@@ -161,18 +162,21 @@ def _leftovers(engine: Engine, ingest: Path) -> Iterator[Check]:
     if not ingest.is_dir():
         return
     oldest = (engine.clock.now() - _ABANDONED).timestamp()
-    parts = [one for one in ingest.iterdir() if _is_part(one)]
-    states = [one.stat() for one in parts if one.is_file()]
+    states = [state for path in ingest.iterdir() if (state := _part(path)) is not None]
     size = sum(state.st_size for state in states)
-    shown = f"{len(states)} files of {size} bytes are left of downloads and builds"
+    shown = f"begun and not finished: downloads and builds of {size} bytes"
     if any(state.st_mtime < oldest for state in states):
         yield Check("leftovers", Grade.WARN, shown, "agent gc removes what nobody goes on with")
     elif states:
         yield Check("leftovers", Grade.OK, shown)
 
 
-def _is_part(path: Path) -> bool:
-    return path.suffix == ".part" or path.name.startswith("tmp-")
+def _part(path: Path) -> os.stat_result | None:
+    """A file that grows into a blob; None for others, and when it is one by now."""
+    if path.suffix == ".part" or path.name.startswith("tmp-"):
+        with contextlib.suppress(FileNotFoundError):
+            return path.stat()
+    return None
 
 
 def _disk(engine: Engine) -> Iterator[Check]:

@@ -47,6 +47,9 @@ logger = logging.getLogger(__name__)
 
 _WRONG_LOGIN: Final = "check user name and password"
 _HUB_API: Final = "registry-1.docker.io"
+_SOON: Final = 20.0
+_FEW: Final = 3
+"""Seconds without a byte, and tries, after which a question is left open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +155,15 @@ class RegistryClient:
         return self._endpoint(_registry(host))
 
     def unprejudiced(self) -> RegistryClient:
-        """A client of the same options that knows nothing of any registry yet. Close it too."""
-        return RegistryClient(replace(self._options, memory=RunMemory()))
+        """A client of the same options that knows nothing of any registry yet. Close it too.
+
+        It is for questions, and gives up on an answer sooner than who has work to save.
+        """
+        known = self._options
+        timeouts = replace(known.timeouts, read=min(known.timeouts.read, _SOON))
+        retry = replace(known.retry, tries=min(known.retry.tries, _FEW))
+        options = replace(known, memory=RunMemory(), timeouts=timeouts, retry=retry)
+        return RegistryClient(options)
 
     def check_login(self, registry: str, credential: Credential) -> None:
         """Ask a registry (`HOST[:PORT]`, with or without a name space) whether it takes these.

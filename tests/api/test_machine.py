@@ -152,7 +152,7 @@ def test_leftovers(examine: Examine, variables: dict[str, str], age: timedelta, 
     os.utime(part, (when, when))
     check = the(examine(), "leftovers")
     assert check.grade is grade
-    assert check.detail == "1 files of 1000 bytes are left of downloads and builds"
+    assert check.detail == "begun and not finished: downloads and builds of 1000 bytes"
     assert (check.hint is None) is (grade is OK)
 
 

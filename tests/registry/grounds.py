@@ -7,7 +7,6 @@ from collections.abc import Callable
 from agentoci.registry.credentials import Credential, OneCredential
 from agentoci.registry.probing import Ground, Probed, Result
 
-
 MakeGround = Callable[..., Ground]
 """A repository at a host, by default as nobody; options as in ClientOptions."""
 

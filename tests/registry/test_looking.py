@@ -7,12 +7,13 @@ import pytest
 from agentoci._internal import limits
 from agentoci.errors import NotFound
 from agentoci.registry.facts import CHUNKED, MONOLITHIC, STREAMED, HostFacts
-from agentoci.registry.probing import Finding, Probed, Result, facts_from, look
+from agentoci.registry.probing import Finding, Ground, Probed, Result, facts_from, look
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
 from agentoci.spec.manifest import Index, Manifest
 from tests.quirks.profiles import PROFILES
 from tests.quirks.server import QuirkRegistry
+from tests.registry.conftest import MakeClient
 from tests.registry.fake import FakeRegistry, Tokens
 from tests.registry.faults import answers
 from tests.registry.grounds import MakeGround, ada, detail, results
@@ -97,6 +98,21 @@ def test_head_that_tells_another_length_is_noted(ground: MakeGround):
         found = look(there, who="ada", image="1.0")
     size = image.descriptor.size
     assert detail(found, "manifest head") == f"tells {size + 1} bytes, and there are {size}"
+
+
+def test_questions_are_given_up_sooner_and_asked_without_prejudice(
+    fake: FakeRegistry, make_client: MakeClient
+):
+    client = make_client()
+    client.endpoint(fake.host).learn(ranges=False)
+    fake.on("GET", "/tags/list", answers(503), times=9)
+    with client.unprejudiced() as asking:
+        there = Ground(asking.endpoint(fake.host), "team/bot")
+        found = look(there, who="", image=None)
+    assert results(found)["tag list"] is UNKNOWN
+    assert len(fake.requests("GET", "/tags/list")) == 3
+    assert there.endpoint.facts.ranges is None
+    assert client.endpoint(fake.host).facts.ranges is False
 
 
 # What is worth remembering
