@@ -27,7 +27,8 @@ What differs:
 * `auth_backend` is not needed: the registry says what it wants. For "ecr", let docker's config name
   the helper `ecr-login`. `tls_verify=False` is refused over TLS: name the authority's file.
 * There is no `session`: proxies come from the environment, client certificates from certs.d.
-* Folders are packed without owners and times, and not with links that lead out of them.
+* Folders are packed without owners and times, not with links that lead out of them, and with the
+  annotations by which the oras command knows that it is to unpack them.
 
 `oras.layout.Layout.push_to_registry` reads each blob into memory before it hands it over.
 """
@@ -62,6 +63,8 @@ from agentoci.spec.manifest import Index, parse_manifest
 
 _FOLDER = oras.defaults.default_blob_dir_media_type
 _FILE = oras.defaults.default_blob_media_type
+_UNPACK = oras.defaults.annotation_unpack
+_PLAIN_DIGEST = oras.defaults.annotation_digest
 
 
 class IndexNotPullable(Invalid):
@@ -209,14 +212,16 @@ def _chosen(text: str) -> tuple[Path, str | None]:
 def _layer(path: Path, media_type: str | None, scratch: Path) -> tuple[Path, dict[str, Any]]:
     """What to send for a file or a folder, and its layer."""
     title = path.name if path.name not in {"", ".."} else path.resolve().name
-    file = path
+    file, annotations = path, {TITLE: title}
     if path.is_dir():
         file = scratch / "folder.tar.gz"  # sent before the next one is packed
         with file.open("wb") as out:
-            pack_folder(path, title, out)
+            plain = pack_folder(path, title, out)
+        # The oras command unpacks nothing without these; oras-py does not know them.
+        annotations |= {_UNPACK: "true", _PLAIN_DIGEST: str(plain)}
     desc = describe(file, media_type or (_FOLDER if path.is_dir() else _FILE))
     layer = {"mediaType": desc.media_type, "size": desc.size, "digest": str(desc.digest)}
-    return file, {**layer, "annotations": {TITLE: title}}
+    return file, {**layer, "annotations": annotations}
 
 
 def _not_pullable(index: Index, container: Container) -> IndexNotPullable:

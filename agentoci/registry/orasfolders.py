@@ -6,6 +6,7 @@ folder that takes its place when it is complete.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 import tempfile
@@ -28,6 +29,7 @@ from agentoci.layers.tree import failure
 from agentoci.layers.untar import BodyReader, TarMember, iterate
 from agentoci.registry.orasfiles import save
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
 from agentoci.spec.mediatypes import Compression
 
 
@@ -39,14 +41,16 @@ class InTheWay(Conflict):
     """Something of another kind is where a part of an artifact belongs."""
 
 
-def pack_folder(folder: Path, name: str, out: IO[bytes]) -> None:
-    """Write the folder's tar+gzip; the same content gives the same bytes.
+def pack_folder(folder: Path, name: str, out: IO[bytes]) -> Digest:
+    """Write the folder's tar+gzip; returns the plain tar's digest.
 
-    Raises UnfitFolder, ChangedWhileReading, SourceDenied, SourceUnreadable.
+    The same content gives the same bytes. Raises UnfitFolder, ChangedWhileReading, SourceDenied,
+    SourceUnreadable.
     """
-    compressor = open_compressor(Compression.GZIP, 0)
+    compressor, plain = open_compressor(Compression.GZIP, 0), hashlib.sha256()
 
     def write(chunk: bytes) -> None:
+        plain.update(chunk)
         out.write(compressor.compress(chunk))
 
     write(header(TarEntry(name, is_folder=True), epoch=0))
@@ -57,6 +61,7 @@ def pack_folder(folder: Path, name: str, out: IO[bytes]) -> None:
             write(padding(entry.size))
     write(end())
     out.write(compressor.flush())
+    return Digest.from_hash(plain)
 
 
 def _entries(folder: Path, name: str, inside: str) -> Iterator[TarEntry]:

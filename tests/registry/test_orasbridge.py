@@ -24,7 +24,7 @@ from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import Index
 from tests import registries
 from tests.certificates import Authority
-from tests.registries import KINDS, PASSWORD, USER, Registry
+from tests.registries import KINDS, PASSWORD, USER, Registry, find_tool
 from tests.registry.conftest import MakeOras
 from tests.registry.tokenserver import TokenServer, serve_with_tokens
 
@@ -114,7 +114,7 @@ def digest_in(response: object) -> str:
     return found
 
 
-def assert_same(folder: Path, work: Path) -> None:
+def assert_same(folder: Path) -> None:
     assert (folder / "a.txt").read_text() == "hello"
     assert (folder / "big.bin").read_bytes() == BIG
     assert (folder / "data" / "x.txt").read_text() == "x"
@@ -129,7 +129,7 @@ def test_push_and_pull(client: Client, work: Path) -> None:
     assert response.status_code == 201
     files = registry.pull(f"{name}:1.0", outdir=str(work / "out"))
     assert files == [str(work / "out" / each) for each in ("a.txt", "big.bin", "data")]
-    assert_same(work / "out", work)
+    assert_same(work / "out")
     again = registry.pull(f"{name}@{digest_in(response)}", outdir=work / "again")
     assert [Path(each).name for each in again] == ["a.txt", "big.bin", "data"]
 
@@ -344,7 +344,7 @@ def test_oras_py_pulls_what_we_pushed(plain: Client, work: Path) -> None:
     registry.push(f"{name}:1", files=["a.txt", "big.bin", "data"])
     stock = OrasClient(hostname=registry.hostname, insecure=True)
     stock.pull(f"{name}:1", outdir=str(work / "stock"))
-    assert_same(work / "stock", work)
+    assert_same(work / "stock")
 
 
 def test_we_pull_what_oras_py_pushed(plain: Client, work: Path) -> None:
@@ -352,7 +352,7 @@ def test_we_pull_what_oras_py_pushed(plain: Client, work: Path) -> None:
     stock = OrasClient(hostname=registry.hostname, insecure=True)
     stock.push(f"{name}:1", files=["a.txt", "big.bin", "data"])
     registry.pull(f"{name}:1", outdir=work / "ours")
-    assert_same(work / "ours", work)
+    assert_same(work / "ours")
 
 
 def test_files_make_the_same_manifest_as_with_oras_py(plain: Client, work: Path) -> None:
@@ -372,6 +372,24 @@ def test_files_make_the_same_manifest_as_with_oras_py(plain: Client, work: Path)
     assert digest_in(ours) == digest_in(theirs)
     empty = registry.push(f"{name}:empty")
     assert digest_in(empty) == digest_in(stock.push(f"{name}:empty2"))
+
+
+@pytest.mark.interop
+def test_the_oras_command_and_we_pull_from_each_other(plain: Client, work: Path) -> None:
+    """It leads the entries of a folder's archive by the whole title."""
+    program = find_tool("oras")
+    if program is None:
+        pytest.skip("no oras on this machine; scripts/install-peers installs it")
+    registry, name = plain
+    registry.push(f"{name}:ours", files=["a.txt", "big.bin", "data"])
+    pull = [str(program), "pull", "--plain-http", "-o", "command", f"{name}:ours"]
+    subprocess.run(pull, check=True, capture_output=True)
+    assert_same(work / "command")
+    push = [str(program), "push", "--plain-http", f"{name}:theirs", "big.bin", "data/deep"]
+    subprocess.run(push, check=True, capture_output=True)
+    registry.pull(f"{name}:theirs", outdir=work / "ours")
+    assert (work / "ours" / "big.bin").read_bytes() == BIG
+    assert (work / "ours" / "data" / "deep" / "run.sh").read_text() == "#!/bin/sh\n"
 
 
 # What a program sees

@@ -85,6 +85,10 @@ def test_containers_of_ones_own_are_checked(make_oras: MakeOras) -> None:
     registry = make_oras("127.0.0.1:1")
     with pytest.raises(InvalidReference):
         registry.get_tags(oras.container.Container("reg.io/a/../b"))
+    nowhere = oras.container.Container("a/b")
+    nowhere.registry = ""
+    with pytest.raises(InvalidReference, match="names no registry"):
+        registry.get_tags(nowhere)
     fine = oras.container.Container("reg.io/a/b:1")
     assert registry.get_container(fine) is fine
 

@@ -14,6 +14,7 @@ import pytest
 from agentoci._internal import limits
 from agentoci.errors import Integrity
 from agentoci.layers.paths import NameClash
+from agentoci.layers.tree import UnpackFailed
 from agentoci.layers.untar import RefusedArchive
 from agentoci.registry.orasfiles import BadTitle
 from agentoci.registry.orasfolders import InTheWay, UnfitFolder
@@ -89,6 +90,15 @@ def test_layers_without_a_title_are_called_by_digest(make_oras: MakeOras, work: 
         files = make_oras(fake.host).pull(target, outdir=work / "out")
         assert [Path(file).name for file in files] == [digest_of(packed), digest_of(b"x")]
         assert Path(files[0]).read_bytes() == packed
+
+
+@pytest.mark.parametrize("kind", [PLAIN, FOLDER])
+def test_file_that_should_be_a_folder_is_named(make_oras: MakeOras, work: Path, kind: str) -> None:
+    with FakeRegistry() as fake:
+        target = serve(fake, ("a", PLAIN, b"file"), ("a/b", kind, archive(("file", "b", "x"))))
+        with pytest.raises(UnpackFailed, match="a/b: cannot be written"):
+            make_oras(fake.host).pull(target, outdir=work / "out")
+        assert everything(work / "out") == ["a"]
 
 
 def test_what_is_there_can_be_left_alone(make_oras: MakeOras, work: Path) -> None:

@@ -11,6 +11,7 @@ import oras.oci
 import oras.schemas
 import pytest
 import requests
+from oras.layout import NewLayoutFromRegistry
 
 from agentoci.content.reader import DigestMismatch
 from agentoci.errors import AgentociError, Integrity
@@ -32,12 +33,13 @@ from tests.registry.artifacts import (
     serve,
 )
 from tests.registry.conftest import MakeOras
-from tests.registry.fake import FakeRegistry
+from tests.registry.fake import Basic, FakeRegistry, Tokens
 from tests.registry.faults import (
     Fault,
     answers,
     lacks,
     refuses,
+    spoils_body,
 )
 from tests.registry.service import digest_of
 
@@ -70,6 +72,7 @@ def test_requests_are_answered_as_by_requests(make_oras: MakeOras) -> None:
         target = serve(fake, ("a.bin", PLAIN, CONTENT))
         registry, digest = make_oras(fake.host), digest_of(CONTENT)
         assert registry.do_request(f"{fake.url}/v2/").status_code == 200
+        assert make_oras().do_request(f"{fake.url}/v2/a/one/tags/list").status_code == 200
         page = registry.do_request(f"{fake.url}/v2/a/one/tags/list?n=1")
         assert isinstance(page, requests.Response)
         assert page.json() == {"name": "a/one", "tags": ["1"]}
@@ -160,7 +163,7 @@ def test_addresses_are_checked(make_oras: MakeOras, path: str) -> None:
         with pytest.raises((InvalidDigest, InvalidReference)):
             make_oras(fake.host).do_request(f"{fake.url}/v2/a/one/{path.replace('../../x', 'x')}")
         with pytest.raises(InvalidReference):
-            make_oras(fake.host).do_request(f"{fake.url}/v2/a/../b/tags/list")
+            make_oras().do_request(f"{fake.url}/v2/a/../b/tags/list")
         assert not fake.seen
 
 
@@ -202,3 +205,66 @@ def test_manifests_can_be_checked_by_a_schema(make_oras: MakeOras) -> None:
             registry.get_manifest(target, validation_schema=oras.schemas.index)
         registry.get_manifest(target, ["application/x"])
         assert fake.seen[-1].headers["accept"] == "application/x"
+
+
+def test_deletion_by_request_is_allowed_for(make_oras: MakeOras) -> None:
+    with FakeRegistry(auth=Tokens()) as fake:
+        serve(fake)
+        registry = make_oras(fake.host, user=("ada", "secret"))
+        digest = digest_of(fake.manifests["a/one", "1"][1])
+        url = f"{fake.url}/v2/a/one/manifests/{digest}"
+        assert registry.do_request(url, "DELETE").status_code == 202
+        assert isinstance(fake.auth, Tokens)
+        assert "repository:a/one:*" in fake.auth.asked[-1]
+
+
+def test_address_of_another_server_is_asked_as_nobody(make_oras: MakeOras) -> None:
+    with FakeRegistry(auth=Basic()) as fake, FakeRegistry() as storage:
+        registry = make_oras(fake.host, user=("ada", "secret"))
+        serve(fake)
+        registry.get_tags(f"{fake.host}/a/one")
+        storage.on("GET", "/signed", answers(200, b"content"))
+        response = registry.do_request(
+            f"{storage.url}/signed?sig=1", headers={"X-Mine": "x", "Accept": "*/*"}, stream=True
+        )
+        assert response.content == b"content"
+        assert response.url == f"{storage.url}/signed"
+        [seen] = storage.seen
+        assert "authorization" not in seen.headers
+        assert "x-mine" not in seen.headers
+        assert seen.headers["accept"] == "*/*"
+
+
+def test_chunks_that_were_asked_for_are_no_lesson(make_oras: MakeOras, work: Path) -> None:
+    (work / "a.bin").write_bytes(CONTENT * 5)
+    (work / "b.bin").write_bytes(CONTENT * 5 + b"b")
+    with FakeRegistry() as fake:
+        registry = make_oras(fake.host)
+        registry.push(f"{fake.host}/a/one:1", files=["a.bin"], do_chunked=True, chunk_size=1 << 20)
+        assert len(fake.requests("PATCH")) == 5
+        registry.push(f"{fake.host}/a/one:2", files=["b.bin"])
+        assert len(fake.requests("PATCH")) == 5
+
+
+def test_streams_are_read_as_one_likes(make_oras: MakeOras) -> None:
+    with FakeRegistry() as fake:
+        target = serve(fake, ("a.bin", PLAIN, CONTENT))
+        registry, digest = make_oras(fake.host), digest_of(CONTENT)
+        for size in (-1, None):
+            response = registry.get_blob(target, digest, stream=True)
+            assert response.raw.read(size) == CONTENT
+
+
+def test_layouts_hold_verified_content_only(make_oras: MakeOras, work: Path) -> None:
+    with FakeRegistry() as fake:
+        target = serve(fake, ("a.bin", PLAIN, CONTENT))
+        fake.on("GET", f"/blobs/{digest_of(CONTENT)}", spoils_body(lambda body: body[::-1]))
+        registry = make_oras(fake.host)
+        with pytest.raises(DigestMismatch):
+            NewLayoutFromRegistry(str(work / "layout"), registry, target)
+        document = json.loads(fake.manifests["a/one", "1"][1])
+        document["layers"][0]["digest"] = "sha256:../../../evil"
+        fake.put_manifest("a/one", "2", MANIFEST, json.dumps(document).encode())
+        with pytest.raises(InvalidDigest):
+            NewLayoutFromRegistry(str(work / "other"), registry, f"{fake.host}/a/one:2")
+        assert [path for path in work.rglob("*") if path.is_file()] == []
