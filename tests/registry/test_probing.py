@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,11 +16,12 @@ from agentoci.registry.probing import Result, facts_from, probe
 from tests.certificates import Authority
 from tests.quirks.profiles import PROFILES
 from tests.quirks.server import Profile, QuirkRegistry
-from tests.registries import PASSWORD, USER, Registry
+from tests.registries import KINDS, PASSWORD, USER, Registry
 from tests.registry.conftest import StepClock
 from tests.registry.fake import Basic, FakeRegistry, Tokens
 from tests.registry.faults import Reply, answers, drops, refuses
 from tests.registry.grounds import MakeGround, ada, detail, results
+from tests.registry.tokenserver import serve_with_tokens
 
 YES, NO, UNKNOWN = Result.YES, Result.NO, Result.UNKNOWN
 
@@ -144,6 +146,21 @@ def test_registry_with_passwords(private_registry: Registry, repository: str, gr
     found = probe(ground(private_registry.host, repository, **login), who=USER)
     assert results(found) == expected({**REAL["distribution"], "login needed": YES})
     assert (detail(found, "login needed"), detail(found, "login accepted")) == ("Basic", USER)
+
+
+@pytest.mark.integration
+def test_registry_with_a_token_server(
+    authority: Authority, tmp_path: Path, repository: str, ground: MakeGround
+):
+    if KINDS["distribution"].program() is None:
+        pytest.skip(KINDS["distribution"].missing)
+    with serve_with_tokens("distribution", tmp_path, authority) as (registry, tokens):
+        login = ada(registry.host, PASSWORD, USER)
+        found = probe(ground(registry.host, repository, **login), who=USER)
+    assert results(found) == expected({**REAL["distribution"], "login needed": YES})
+    assert detail(found, "login needed").startswith("Bearer, realm http")
+    assert (found.error, found.left) == (None, ())
+    assert tokens.asked
 
 
 @pytest.mark.integration
