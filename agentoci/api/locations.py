@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -12,6 +13,12 @@ _LAYOUT: Final = "oci:"
 _ARCHIVE: Final = "oci-archive:"
 _REGISTRY: Final = "docker://"
 """How skopeo's users mark a registry; a reference needs no mark here."""
+
+_ADDRESS: Final = re.compile(r"oci://(?=[^/])")
+"""How helm's users mark a registry: without this it would be a folder below the root."""
+
+_FOREIGN: Final = ("docker-archive:", "docker-daemon:", "containers-storage:")
+"""Places of skopeo's that are not read here, and look like a name with a tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +52,18 @@ def parse_location(text: str) -> Location:
 
     The folder ends at the first colon, as in skopeo.
     """
+    if text.startswith(_ARCHIVE):
+        raise InvalidReference(
+            f"{text!r}: an archive is not read by this command",
+            hint=f"agent cp {text} NAME:TAG brings its image into the local store",
+        )
     if not text.startswith(_LAYOUT):
         return Reference.parse(text)
+    if _ADDRESS.match(text):
+        raise InvalidReference(
+            f"{text!r}: oci: is a folder, and this looks like an address",
+            hint=f"write {_ADDRESS.sub('', text)} for a registry, oci:DIR:NAME for a folder",
+        )
     folder, name = _split(text, _LAYOUT, "the folder is empty", "oci:DIR:NAME:TAG")
     return LayoutLocation(folder, name)
 
@@ -59,6 +76,9 @@ def parse_any_location(text: str) -> AnyLocation:
     if text.startswith(_ARCHIVE):
         file, name = _split(text, _ARCHIVE, "the file is empty", "oci-archive:FILE:NAME:TAG")
         return ArchiveLocation(file, name)
+    if text.startswith(_FOREIGN):
+        hint = "write oci-archive:FILE:NAME, oci:DIR:NAME, or HOST/NAME"
+        raise InvalidReference(f"{text!r}: no such place is read or written here", hint=hint)
     if not text.startswith(_REGISTRY):
         return parse_location(text)
     found = Reference.parse(text.removeprefix(_REGISTRY))

@@ -48,11 +48,11 @@ class Reference:
         registry, name = _split_host(rest)
         name, tag = _split_tag(text, name)
         if registry is not None and not re.fullmatch(_HOST, registry):
-            raise InvalidReference(f"{text!r}: {registry!r} is not a host")
+            raise InvalidReference(f"{text!r}: {registry!r} is not a host", hint=_host_hint(text))
         if not name:
             raise InvalidReference(f"{text!r}: the name is empty", hint="write NAME:TAG")
         if not re.fullmatch(_REPOSITORY, name):
-            raise InvalidReference(f"{text!r}: {name!r} is not a name", hint=_name_hint(name))
+            raise InvalidReference(f"{text!r}: {name!r} is not a name", hint=_name_hint(text, name))
         if len(name) > 255:
             raise InvalidReference(f"{text[:40]!r}…: the name is longer than 255 characters")
         if tag is None and digest is None:
@@ -120,7 +120,18 @@ def _split_tag(text: str, name: str) -> tuple[str, str | None]:
     return before, tag
 
 
-def _name_hint(name: str) -> str | None:
+def _host_hint(text: str) -> str | None:
+    scheme, mark, bare = text.partition("://")
+    return f"leave {scheme}{mark} out: {bare or 'HOST/NAME'}" if mark else _path_hint(text)
+
+
+def _path_hint(text: str) -> str | None:
+    return f"a folder is written oci:{text}" if text.startswith(("/", "./", "../")) else None
+
+
+def _name_hint(text: str, name: str) -> str | None:
+    if (hint := _path_hint(text)) is not None:
+        return hint
     if name != name.lower():
         return f"names are lower case: {name.lower()!r}"
     return "a name is lower-case letters and digits, joined by '.', '_', '-' and '/'"

@@ -11,7 +11,12 @@ from agentoci import Engine, read_settings
 from agentoci._internal.limits import MIB
 from agentoci.api.copying import CopyRules, Outcome, PinnedElsewise
 from agentoci.api.ends import entry_meant, is_attachment_tag
-from agentoci.api.locations import ArchiveLocation, LayoutLocation, parse_any_location
+from agentoci.api.locations import (
+    ArchiveLocation,
+    LayoutLocation,
+    parse_any_location,
+    parse_location,
+)
 from agentoci.content.protocols import ContentNotFound
 from agentoci.content.standing import IfExists, NameTaken
 from agentoci.errors import AgentociError
@@ -401,11 +406,31 @@ def test_locations(text: str, expected: object) -> None:
     assert str(found) == text.removeprefix("docker://")
 
 
-@pytest.mark.parametrize("text", ["oci-archive:", "oci::bot", "docker://bot", "docker://", "Bot:1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("oci-archive:", "oci::bot", "docker://bot", "docker://", "Bot:1", "./dir", "/dir"),
+        *("oci://h.io/bot:1", "docker-archive:bot.tar", "https://h.io/bot:1"),
+    ],
+)
 def test_what_is_no_location(text: str) -> None:
     with pytest.raises(InvalidReference) as caught:
         parse_any_location(text)
     assert caught.value.hint
+
+
+def test_an_address_is_not_taken_for_a_folder_below_the_root() -> None:
+    with pytest.raises(InvalidReference) as caught:
+        parse_location("oci://h.io/team/bot:1")
+    assert caught.value.hint == "write h.io/team/bot:1 for a registry, oci:DIR:NAME for a folder"
+    assert parse_location("oci:///srv/bots:bot") == LayoutLocation(Path("/srv/bots"), "bot")
+
+
+def test_verbs_that_read_no_archive_say_how_to_get_at_its_image() -> None:
+    with pytest.raises(InvalidReference) as caught:
+        parse_location("oci-archive:bot.tar:bot:1.0")
+    assert caught.value.hint is not None
+    assert "agent cp oci-archive:bot.tar:bot:1.0 NAME:TAG" in caught.value.hint
 
 
 @pytest.mark.parametrize("location", ["oci:{}/none", "oci-archive:{}/none.tar", "none:1.0"])

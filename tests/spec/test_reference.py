@@ -174,3 +174,20 @@ def test_a_hostile_reference_is_refused_at_once() -> None:
     for text in ("a" * 100_000 + "!", "a-" * 50_000, "a." * 50_000 + "/x", "a/" * 50_000):
         with pytest.raises(InvalidReference):
             Reference.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("docker://ghcr.io/team/bot:1", "leave docker:// out: ghcr.io/team/bot:1"),
+        ("https://ghcr.io/team/bot", "leave https:// out: ghcr.io/team/bot"),
+        ("http://", "leave http:// out: HOST/NAME"),
+        ("./layout", "a folder is written oci:./layout"),
+        ("../layout:bot", "a folder is written oci:../layout:bot"),
+        ("/media/usb/agents", "a folder is written oci:/media/usb/agents"),
+    ],
+)
+def test_who_writes_what_other_tools_take_is_told_how(text: str, hint: str) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        Reference.parse(text)
+    assert caught.value.hint == hint
