@@ -18,7 +18,8 @@ What differs:
   podman keep (see Keychain), or `login`, `auth.set_basic_auth`, `auth.set_token_auth`, whose login
   is for `hostname`, else for the registry that is addressed next. So are headers by `set_header`.
 * Errors are those of this package (`AgentociError`: AuthenticationFailed, DigestMismatch, ...),
-  which are no ValueError; a wrong argument is ValueError or FileNotFoundError as ever.
+  which are no ValueError. A wrong argument is ValueError or FileNotFoundError as ever; a target
+  that is none is both (InvalidTarget).
 * `pull` of an index is an error, and so are names and archives that lead out of `outdir`, and two
   layers of one name. A layer of oras-py's folder type is unpacked when its archive holds the folder
   that its title names; another one is kept as the file that it is.
@@ -36,6 +37,7 @@ What differs:
 from __future__ import annotations
 
 import getpass
+import os
 import sys
 import tempfile
 from dataclasses import asdict
@@ -152,7 +154,8 @@ class OrasRegistry(OrasContent):
             raise ValueError(f"Blob {path} is not in the present working directory context.")
 
     def _validate_path(self, path: str) -> bool:
-        return Path(path).resolve().is_relative_to(Path.cwd().resolve())
+        here = Path.cwd()
+        return Path(os.path.normpath(here / path)).is_relative_to(here)
 
     def _push_config(self, container: Container, text: str | None, scratch: Path) -> dict[str, Any]:
         """Send the config that PATH[:MEDIATYPE] names, an empty one where there is none."""
@@ -203,10 +206,9 @@ class OrasRegistry(OrasContent):
 def _chosen(text: str) -> tuple[Path, str | None]:
     """A file to be pushed and its media type, if any; raises FileNotFoundError."""
     found = oras.utils.split_path_and_content(text)
-    path = Path(found.path)
-    if not path.exists():
-        raise FileNotFoundError(f"{path} does not exist.")
-    return path, found.content
+    if not found.path or not Path(found.path).exists():
+        raise FileNotFoundError(f"{found.path or text} does not exist.")
+    return Path(found.path), found.content
 
 
 def _layer(path: Path, media_type: str | None, scratch: Path) -> tuple[Path, dict[str, Any]]:

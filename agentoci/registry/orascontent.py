@@ -27,6 +27,7 @@ from agentoci.registry.orascalls import BYTES, Call, Place
 from agentoci.registry.orasfiles import FileSource, save
 from agentoci.registry.oraslogin import BACKENDS
 from agentoci.registry.orasnames import OrasManifest, encoded, layer_of, to_container, to_reference
+from agentoci.registry.origin import Origin
 from agentoci.registry.problems import Problem, error_from
 from agentoci.registry.repository import Repository
 from agentoci.registry.upload import Uploads
@@ -92,7 +93,7 @@ class OrasContent(oras.provider.Registry):  # type: ignore[misc]  # oras has no 
         self._access.set_header(name, value)
 
     def get_container(self, name: str | Container) -> Container:
-        """A target parsed by docker's grammar; raises InvalidReference."""
+        """A target parsed by docker's grammar; raises InvalidTarget."""
         container = name if isinstance(name, Container) else to_container(name, self.hostname)
         self._access.address(to_reference(container).registry or "")
         return container
@@ -115,8 +116,10 @@ class OrasContent(oras.provider.Registry):  # type: ignore[misc]  # oras has no 
 
         Manifests and whole blobs are verified, a streamed one when its end is read. Only ranges
         that are asked for by a header are not. Raises AuthenticationFailed, RegistryUnreachable,
-        DigestMismatch, SizeMismatch, UnfitBody, and what storing a manifest raises.
+        DigestMismatch, SizeMismatch, UnsafeDestination, UnfitBody, and what storing a manifest
+        raises.
         """
+        Origin.of(url)  # refuses addresses with a user name in them, and others than http
         parts = urlsplit(url)
         call = Call.of(method, url, self._access.others(headers), data, json)
         place = Place.of(parts.path) if parts.scheme == self.prefix else None

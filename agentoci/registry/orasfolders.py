@@ -109,7 +109,7 @@ def save_folder(source: Fetcher, desc: Descriptor, place: Path, title: str) -> N
 
     Where there is a folder already, the archive's files are added to it and replace their
     namesakes. Raises what `save` raises, RefusedArchive, BadCompression, ExpandsTooFar, NameClash,
-    InTheWay; nothing of the archive is there then.
+    InTheWay; of an archive that is wrong nothing is there then.
     """
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,10 @@ from agentoci.spec.jsonio import loads_object
 from agentoci.spec.reference import DEFAULT_TAG, InvalidReference, Reference
 
 
+class InvalidTarget(InvalidReference, ValueError):
+    """Not a target; oras-py's users know it as a ValueError."""
+
+
 class OrasManifest(dict[str, Any]):
     """A manifest as oras-py has it, and the very bytes that it was read from."""
 
@@ -40,8 +44,8 @@ def layer_of(layer: Mapping[str, Any]) -> Descriptor:
 
 
 def to_container(text: str, hostname: str | None) -> oras.container.Container:
-    """Parse a target by docker's grammar; raises InvalidReference."""
-    found = Reference.parse(text)
+    """Parse a target by docker's grammar; raises InvalidTarget."""
+    found = _parsed(text)
     container = oras.container.Container("x", registry=found.registry or hostname or DOCKER_HUB)
     namespace, _, container.repository = found.repository.rpartition("/")
     container.namespace = namespace or None
@@ -51,10 +55,17 @@ def to_container(text: str, hostname: str | None) -> oras.container.Container:
 
 
 def to_reference(container: oras.container.Container) -> Reference:
-    """The same for somebody's own container; raises InvalidReference."""
+    """The same for somebody's own container; raises InvalidTarget."""
     registry = container.registry
     if not registry:
-        raise InvalidReference(f"{container.uri!r} names no registry", hint="write HOST/NAME:TAG")
+        raise InvalidTarget(f"{container.uri!r} names no registry", hint="write HOST/NAME:TAG")
     mark = f"@{container.digest}" if container.digest else f":{container.tag or DEFAULT_TAG}"
-    found = Reference.parse(f"localhost/{container.api_prefix}{mark}")
+    found = _parsed(f"localhost/{container.api_prefix}{mark}")
     return found.at(registry, found.repository)
+
+
+def _parsed(text: str) -> Reference:
+    try:
+        return Reference.parse(text)
+    except InvalidReference as exc:
+        raise InvalidTarget(exc.message, hint=exc.hint) from exc

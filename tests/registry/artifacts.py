@@ -7,8 +7,11 @@ import json
 import tarfile
 from pathlib import Path
 
+import requests
+
 from tests.registry.fake import FakeRegistry
 
+BIG = bytes(range(256)) * 20_000
 CONTENT = bytes(range(256)) * 4096
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 FOLDER = "application/vnd.oci.image.layer.v1.tar+gzip"
@@ -53,3 +56,28 @@ def archive(*entries: Entry) -> bytes:
 
 def everything(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def fill(folder: Path) -> None:
+    """A file, a larger one and a folder, to be pushed."""
+    (folder / "data" / "deep").mkdir(parents=True)
+    (folder / "a.txt").write_text("hello")
+    (folder / "big.bin").write_bytes(BIG)
+    (folder / "data" / "x.txt").write_text("x")
+    (folder / "data" / "deep" / "run.sh").write_text("#!/bin/sh\n")
+    (folder / "data" / "deep" / "run.sh").chmod(0o755)
+    (folder / "data" / "link").symlink_to("deep/run.sh")
+
+
+def assert_same(folder: Path) -> None:
+    """Whether all that `fill` made has come back."""
+    assert (folder / "a.txt").read_text() == "hello"
+    assert (folder / "big.bin").read_bytes() == BIG
+    assert (folder / "data" / "x.txt").read_text() == "x"
+    assert (folder / "data" / "link").readlink() == Path("deep/run.sh")
+    assert (folder / "data" / "deep" / "run.sh").stat().st_mode & 0o777 == 0o755
+
+
+def digest_in(response: requests.Response) -> str:
+    """The digest of what was stored."""
+    return response.headers["Docker-Content-Digest"]

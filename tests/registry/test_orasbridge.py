@@ -12,25 +12,24 @@ from pathlib import Path
 import oras.oci
 import oras.provider
 import pytest
-from oras.client import OrasClient
 from oras.layout import NewLayout, NewLayoutFromRegistry
 
 from agentoci.errors import Denied, NotFound
 from agentoci.registry import OrasRegistry
-from agentoci.registry.errors import AuthenticationFailed, ManifestNotFound
+from agentoci.registry.errors import AuthenticationFailed, ManifestNotFound, RegistryUnreachable
 from agentoci.registry.orasbridge import IndexNotPullable
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import Index
 from tests import registries
 from tests.certificates import Authority
-from tests.registries import KINDS, PASSWORD, USER, Registry, find_tool
+from tests.registries import KINDS, PASSWORD, USER, Registry
+from tests.registry.artifacts import BIG, assert_same, digest_in, fill
 from tests.registry.conftest import MakeOras
 from tests.registry.tokenserver import TokenServer, serve_with_tokens
 
 pytestmark = pytest.mark.integration
 
-BIG = bytes(range(256)) * 20_000
 Client = tuple[OrasRegistry, str]
 
 
@@ -96,30 +95,9 @@ def plain(request: pytest.FixtureRequest, make_oras: MakeOras, repository: str) 
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with a file, a larger one and a folder."""
-    folder = tmp_path / "work"
-    (folder / "data" / "deep").mkdir(parents=True)
-    (folder / "a.txt").write_text("hello")
-    (folder / "big.bin").write_bytes(BIG)
-    (folder / "data" / "x.txt").write_text("x")
-    (folder / "data" / "deep" / "run.sh").write_text("#!/bin/sh\n")
-    (folder / "data" / "deep" / "run.sh").chmod(0o755)
-    (folder / "data" / "link").symlink_to("deep/run.sh")
-    monkeypatch.chdir(folder)
-    return folder
-
-
-def digest_in(response: object) -> str:
-    found = response.headers["Docker-Content-Digest"]  # type: ignore[attr-defined]
-    assert isinstance(found, str)
-    return found
-
-
-def assert_same(folder: Path) -> None:
-    assert (folder / "a.txt").read_text() == "hello"
-    assert (folder / "big.bin").read_bytes() == BIG
-    assert (folder / "data" / "x.txt").read_text() == "x"
-    assert (folder / "data" / "link").readlink() == Path("deep/run.sh")
-    assert (folder / "data" / "deep" / "run.sh").stat().st_mode & 0o777 == 0o755
+    fill(tmp_path / "work")
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path / "work"
 
 
 def test_push_and_pull(client: Client, work: Path) -> None:
@@ -336,62 +314,6 @@ def test_login_is_checked_and_kept(
         assert registry.pull(target, config_path=str(file), outdir=work / "out")
 
 
-# Beside oras-py itself
-
-
-def test_oras_py_pulls_what_we_pushed(plain: Client, work: Path) -> None:
-    registry, name = plain
-    registry.push(f"{name}:1", files=["a.txt", "big.bin", "data"])
-    stock = OrasClient(hostname=registry.hostname, insecure=True)
-    stock.pull(f"{name}:1", outdir=str(work / "stock"))
-    assert_same(work / "stock")
-
-
-def test_we_pull_what_oras_py_pushed(plain: Client, work: Path) -> None:
-    registry, name = plain
-    stock = OrasClient(hostname=registry.hostname, insecure=True)
-    stock.push(f"{name}:1", files=["a.txt", "big.bin", "data"])
-    registry.pull(f"{name}:1", outdir=work / "ours")
-    assert_same(work / "ours")
-
-
-def test_files_make_the_same_manifest_as_with_oras_py(plain: Client, work: Path) -> None:
-    registry, name = plain
-    notes = {"$manifest": {"a": "b"}, "$config": {"c": "d"}, "a.txt": {"e": "f"}}
-    (work / "notes.json").write_text(json.dumps(notes))
-    (work / "config.json").write_text('{"some": "config"}')
-    arguments = {
-        "files": ["a.txt", "big.bin:application/x-thing"],
-        "annotation_file": "notes.json",
-        "manifest_annotations": {"g": "h"},
-        "manifest_config": "config.json:application/x-config",
-    }
-    stock = OrasClient(hostname=registry.hostname, insecure=True)
-    theirs = stock.push(f"{name}:theirs", **arguments)
-    ours = registry.push(f"{name}:ours", **arguments)  # type: ignore[arg-type]
-    assert digest_in(ours) == digest_in(theirs)
-    empty = registry.push(f"{name}:empty")
-    assert digest_in(empty) == digest_in(stock.push(f"{name}:empty2"))
-
-
-@pytest.mark.interop
-def test_the_oras_command_and_we_pull_from_each_other(plain: Client, work: Path) -> None:
-    """It leads the entries of a folder's archive by the whole title."""
-    program = find_tool("oras")
-    if program is None:
-        pytest.skip("no oras on this machine; scripts/install-peers installs it")
-    registry, name = plain
-    registry.push(f"{name}:ours", files=["a.txt", "big.bin", "data"])
-    pull = [str(program), "pull", "--plain-http", "-o", "command", f"{name}:ours"]
-    subprocess.run(pull, check=True, capture_output=True)
-    assert_same(work / "command")
-    push = [str(program), "push", "--plain-http", f"{name}:theirs", "big.bin", "data/deep"]
-    subprocess.run(push, check=True, capture_output=True)
-    registry.pull(f"{name}:theirs", outdir=work / "ours")
-    assert (work / "ours" / "big.bin").read_bytes() == BIG
-    assert (work / "ours" / "data" / "deep" / "run.sh").read_text() == "#!/bin/sh\n"
-
-
 # What a program sees
 
 
@@ -401,6 +323,8 @@ def test_wrong_arguments_are_what_oras_py_says(
     registry = make_oras("127.0.0.1:1")
     with pytest.raises(FileNotFoundError, match="nothing does not exist"):
         registry.push("x:1", files=["nothing"])
+    with pytest.raises(FileNotFoundError, match=":nothing does not exist"):
+        registry.push("x:1", files=[":nothing"])
     with pytest.raises(FileNotFoundError, match=r"notes\.json"):
         registry.push("x:1", annotation_file="notes.json")
     (tmp_path / "work-beside").mkdir()
@@ -408,6 +332,9 @@ def test_wrong_arguments_are_what_oras_py_says(
     beside.write_text("b")
     with pytest.raises(ValueError, match="working directory"):
         registry.push("x:1", files=[beside])
+    (work / "by-link").symlink_to(beside)
+    with pytest.raises(RegistryUnreachable):
+        registry.push("x:1", files=["by-link"])
     with pytest.raises(ValueError, match="not known"):
         OrasRegistry("127.0.0.1:1", auth_backend="magic")
 

@@ -21,6 +21,7 @@ from agentoci.registry.errors import (
     ManifestNotFound,
     RegistryUnreachable,
     Rejected,
+    UnsafeDestination,
 )
 from agentoci.registry.orascalls import UnfitBody
 from agentoci.spec.digest import InvalidDigest
@@ -79,6 +80,8 @@ def test_requests_are_answered_as_by_requests(make_oras: MakeOras) -> None:
         assert fake.seen[-1].query == {"n": ["1"]}
         head = registry.do_request(f"{fake.url}/v2/a/one/blobs/{digest}", "HEAD")
         assert (head.status_code, head.headers["content-length"]) == (200, str(len(CONTENT)))
+        assert registry.do_request(f"{fake.url}/v2/a/one/manifests/1", "HEAD").ok
+        assert MANIFEST in fake.seen[-1].headers["accept"]
         part = registry.get_blob(target, digest, stream=True)
         assert part.raw.read(10) == CONTENT[:10]
         part.close()
@@ -164,6 +167,9 @@ def test_addresses_are_checked(make_oras: MakeOras, path: str) -> None:
             make_oras(fake.host).do_request(f"{fake.url}/v2/a/one/{path.replace('../../x', 'x')}")
         with pytest.raises(InvalidReference):
             make_oras().do_request(f"{fake.url}/v2/a/../b/tags/list")
+        with pytest.raises(UnsafeDestination, match="user name") as caught:
+            make_oras().do_request(f"http://ada:secret@{fake.host}/v2/a/one/tags/list")
+        assert "secret" not in str(caught.value)
         assert not fake.seen
 
 
