@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentoci.cli import output
+from agentoci.cli.access import access_options
 from agentoci.cli.params import PAIR, REFERENCE, quiet_option
 from agentoci.spec.reference import DEFAULT_TAG, Reference
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     "--iidfile", type=click.Path(path_type=Path, dir_okay=False), help="Write the digest there."
 )
 @quiet_option
+@access_options(credentials=False)
 @click.argument("path", type=click.Path(path_type=Path))
 @click.pass_obj
 def build_command(

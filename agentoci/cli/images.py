@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentoci.cli import output
+from agentoci.cli.access import access_options
 from agentoci.cli.params import REFERENCE, format_option
 from agentoci.spec.reference import Reference
 
@@ -78,6 +79,7 @@ def _row_document(row: ImageRow) -> dict[str, object]:
     show_default=True,
     help="How to print.",
 )
+@access_options()
 @click.pass_obj
 def inspect_command(engine: Engine, reference: str, form: str, *, remote: bool) -> None:
     """Show what an image is, here or at its registry.

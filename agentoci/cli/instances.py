@@ -27,6 +27,7 @@ _PASS_ON = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 @click.command("create", context_settings=_PASS_ON)
 @_name_option
 @_env_option
+@access_options(credentials=False)
 @click.argument("reference")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
@@ -54,6 +55,7 @@ def create_command(
 @click.option("--rm", "remove", is_flag=True, help="Remove the instance when it ends.")
 @_name_option
 @_env_option
+@access_options(credentials=False)
 @click.argument("reference")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj

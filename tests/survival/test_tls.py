@@ -99,8 +99,8 @@ ways = pytest.mark.parametrize(
 
 @ways
 def test_own_authority_is_trusted_by_every_verb(
-    agent: Agent, talker: str, tls_registry: Registry, authority: Authority, home: Path,
-    config: Configure, repository: str, move_home: MoveHome, trust: Trust,
+    agent: Agent, talker: str, context: Path, tls_registry: Registry, authority: Authority,
+    home: Path, config: Configure, repository: str, move_home: MoveHome, trust: Trust,
 ) -> None:  # fmt: skip
     name = tls_registry.reference(repository)
     options = trust(tls_registry.host, authority.cert, home, config)
@@ -108,8 +108,13 @@ def test_own_authority_is_trusted_by_every_verb(
     assert agent("tags", name, *options).lines == ["1.0"]
     assert agent("manifest", "head", "--digest", f"{name}:1.0", *options).out.strip() == talker
     assert agent("cp", f"{name}:1.0", f"{name}/copy:1.0", *options).out.strip() == talker
+    built = agent("build", "--push", "-t", f"{name}/built:1.0", *options, context)
+    assert agent("inspect", f"{name}/built:1.0", "--remote", *options).json["digest"] == talker
+    assert built.out.strip() == talker
     move_home("elsewhere")
     assert agent("pull", f"{name}/copy:1.0", *options).out.strip() == talker
+    assert "hello there" in agent("run", "--rm", *options, f"{name}/built:1.0").out
+    agent("create", *options, f"{name}:1.0")
 
 
 @ways
