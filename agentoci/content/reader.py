@@ -79,10 +79,10 @@ class VerifiedReader:
 def fetch_bytes(source: Fetcher, desc: Descriptor, *, limit: int | None = None) -> bytes:
     """A whole small piece of content, verified; raises SizeMismatch above `limit` bytes."""
     ceiling = limits.MAX_MANIFEST_BYTES if limit is None else limit
-    if desc.size_is_hint:
-        return _fetch_by_digest(source, desc, ceiling)
     if desc.size > ceiling:
         raise SizeMismatch(f"{desc.digest}: {desc.size} bytes, more than {ceiling} are not read")
+    if desc.size_is_hint:
+        return _fetch_by_digest(source, desc, ceiling)
     with source.fetch(desc) as stream:
         reader = VerifiedReader(stream, desc)
         parts: list[bytes] = []
