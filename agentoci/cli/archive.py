@@ -47,29 +47,15 @@ def save_command(
     """
     if tree and len(references) > 1:
         raise click.UsageError("--tree takes one image")
-    with _writing(target) as stream:
+    if target is None and sys.stdout.isatty():
+        raise Invalid("an archive is nothing for a terminal", hint="use -o FILE or > FILE")
+    with output.writing(target) as stream:
         if tree:
             from agentoci.api.trees import save_tree
 
             save_tree(engine, references[0], stream)
         else:
             engine.transfers.save(list(references), stream)
-
-
-@contextlib.contextmanager
-def _writing(target: Path | None) -> Iterator[IO[bytes]]:
-    if target is None:
-        if sys.stdout.isatty():
-            raise Invalid("an archive is nothing for a terminal", hint="use -o FILE or > FILE")
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    from agentoci.api.files import replacing
-
-    if not target.absolute().parent.is_dir():
-        raise NotFound(f"{target.parent}: no such folder")
-    with replacing(target.absolute()) as stream:
-        yield stream
 
 
 @click.command("load")

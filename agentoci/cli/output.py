@@ -6,11 +6,14 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final, NoReturn
+from typing import IO, TYPE_CHECKING, Final, NoReturn
 
-from agentoci.errors import AgentociError
+from agentoci.errors import AgentociError, NotFound
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB")
 _AGES: Final = ((86400 * 365, "year"), (86400 * 30, "month"), (86400 * 7, "week"), (86400, "day"))
@@ -40,6 +43,21 @@ def _escaped(line: str) -> str:
     import json
 
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
+
+
+@contextlib.contextmanager
+def writing(target: Path | None) -> Iterator[IO[bytes]]:
+    """A file, which appears when the block ends well, or stdout; raises NotFound for its folder."""
+    if target is None:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    from agentoci.api.files import replacing
+
+    if not target.absolute().parent.is_dir():
+        raise NotFound(f"{target.parent}: no such folder")
+    with replacing(target.absolute()) as stream:
+        yield stream
 
 
 def talk(text: str) -> None:
@@ -141,6 +159,11 @@ def size(count: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:.3g} {_UNITS[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 request`, `2 requests`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def age(stamp: str, now: datetime) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,7 +12,7 @@ from agentoci._internal import limits
 from agentoci.cli import output
 from agentoci.cli.access import access_options
 from agentoci.cli.params import PLATFORM, format_option
-from agentoci.errors import Invalid, NotFound
+from agentoci.errors import Invalid
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -113,7 +111,7 @@ def get_manifest_command(
     if target is None and (form == "json" or sys.stdout.isatty()):
         _show_document(content)
     else:
-        with _writing(target) as sink:
+        with output.writing(target) as sink:
             sink.write(content)
 
 
@@ -199,7 +197,7 @@ def get_blob_command(engine: Engine, reference: str, target: Path | None) -> Non
         if target is None and sys.stdout.isatty():
             _show_small(desc, stream)
             return
-        with _writing(target) as sink:
+        with output.writing(target) as sink:
             while chunk := stream.read(_CHUNK):
                 sink.write(chunk)
 
@@ -280,17 +278,3 @@ def _show_small(desc: Descriptor, stream: Reader) -> None:
         else:
             return
     raise Invalid("a blob is nothing for a terminal", hint="use -o FILE or > FILE")
-
-
-@contextlib.contextmanager
-def _writing(target: Path | None) -> Iterator[IO[bytes]]:
-    if target is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    from agentoci.api.files import replacing
-
-    if not target.absolute().parent.is_dir():
-        raise NotFound(f"{target.parent}: no such folder")
-    with replacing(target.absolute()) as stream:
-        yield stream
