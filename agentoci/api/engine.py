@@ -6,6 +6,7 @@ Everything is made on first use and imported then, so that a verb pays for nothi
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -112,32 +113,19 @@ class Engine:
         return self._opened_client is not None
 
     def _open_client(self) -> RegistryClient:
-        from pathlib import Path
+        from agentoci.registry.client import RegistryClient
+        from agentoci.registry.opening import options_by
 
-        from agentoci._internal.version import __version__
-        from agentoci.api.hosts import host_options
-        from agentoci.registry.client import ClientOptions, RegistryClient
-        from agentoci.registry.facts import FileMemory
-        from agentoci.registry.proxies import Proxies
-
-        file, access = self.settings.file, self.access
+        options = options_by(
+            self.settings, warn=self.warn, credentials=self.keychain, clock=self.clock
+        )
+        access = self.access
         return RegistryClient(
-            ClientOptions(
-                credentials=self.keychain,
+            replace(
+                options,
                 given=access.credential(),
                 plain_http=access.plain_http,
-                insecure_hosts=frozenset(file.insecure_registries),
-                secure_hosts=frozenset(file.secure_registries),
-                ca_file=access.ca_file or (Path(file.ca_file) if file.ca_file else None),
-                realm_hosts=frozenset(file.realm_hosts),
-                hosts=host_options(file.registries),
-                certificate_folders=self.settings.certificate_folders,
-                warn=self.warn,
-                proxies=Proxies(*self.settings.proxies),
-                clock=self.clock,
-                user_agent=f"agentoci/{__version__}",
-                memory=FileMemory(self.settings.cache / "hosts", self.clock),
-                lock_folder=self.settings.cache / "locks",
+                ca_file=access.ca_file or options.ca_file,
             )
         )
 

@@ -2,34 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from agentoci._internal.clock import SystemClock
+from agentoci._internal.clock import Clock, SystemClock
 from agentoci._internal.version import __version__
 from agentoci.config.registries import RegistrySettings
 from agentoci.config.settings import Settings
 from agentoci.registry.client import ClientOptions
+from agentoci.registry.credentials import CredentialProvider
 from agentoci.registry.facts import FileMemory
 from agentoci.registry.hosts import HostOptions, MirrorOptions
 from agentoci.registry.keychain import CredentialPlaces, open_keychain
 from agentoci.registry.proxies import Proxies
 
 
-def options_by(settings: Settings, *, warn: Callable[[str], None]) -> ClientOptions:
+def options_by(
+    settings: Settings,
+    *,
+    warn: Callable[[str], None],
+    credentials: CredentialProvider | None = None,
+    clock: Clock | None = None,
+) -> ClientOptions:
     """The options that the environment and the config file amount to.
 
-    `warn` gets what the user should hear of. Raises InvalidLogin.
+    `credentials` None are all that the settings tell of. `warn` gets what the user should hear of.
+    Raises InvalidLogin.
     """
-    file, clock = settings.file, SystemClock()
-    places = CredentialPlaces(None, settings.own_logins, settings.auth_files, settings.ci_logins)
+    file, clock = settings.file, clock or SystemClock()
     return ClientOptions(
-        credentials=open_keychain(places, environment=settings.environment, warn=warn),
+        credentials=credentials or _credentials(settings, warn),
         insecure_hosts=frozenset(file.insecure_registries),
         secure_hosts=frozenset(file.secure_registries),
         ca_file=Path(file.ca_file) if file.ca_file else None,
         realm_hosts=frozenset(file.realm_hosts),
-        hosts={host: _settled(one) for host, one in file.registries.items()},
+        hosts=host_options(file.registries),
         certificate_folders=settings.certificate_folders,
         warn=warn,
         proxies=Proxies(*settings.proxies),
@@ -40,7 +47,17 @@ def options_by(settings: Settings, *, warn: Callable[[str], None]) -> ClientOpti
     )
 
 
-def _settled(found: RegistrySettings) -> HostOptions:
+def _credentials(settings: Settings, warn: Callable[[str], None]) -> CredentialProvider:
+    places = CredentialPlaces(None, settings.own_logins, settings.auth_files, settings.ci_logins)
+    return open_keychain(places, environment=settings.environment, warn=warn)
+
+
+def host_options(registries: Mapping[str, RegistrySettings]) -> dict[str, HostOptions]:
+    """What the config file settles for single registries, in the client's words."""
+    return {host: _host_options(found) for host, found in registries.items()}
+
+
+def _host_options(found: RegistrySettings) -> HostOptions:
     return HostOptions(
         ca_file=found.ca_file,
         client_cert=found.client_cert,
