@@ -149,22 +149,32 @@ def test_names_of_outside_are_read_from_the_mirror_inside(inside: Inside):
     succeed(inside.run("agent build -t other:1.0 -f Agentfile agents"))
 
 
-def test_archive_that_was_changed_on_the_way_is_refused(inside: Inside):
-    [archive] = inside.machine.work.glob("*.tar")
-    spoil(archive)
+def test_archive_that_was_exchanged_on_the_way_is_refused(inside: Inside):
+    name, archive = "$REGISTRY/team/coordinator", "oci-archive:coordinator-1.4.2.tar"
+    succeed(inside.run(f"agent cp oci:agents:{name}:1.4.1 {archive}:{name}:1.4.2"))
     done = inside.run(bring_in())
-    assert done.returncode == 8
-    assert not inside.digests()
+    assert (done.returncode, inside.digests()) == (8, {})
+    assert "coordinator-1.4.2.tar: its sha256 is" in done.stderr
 
 
-def test_folder_that_was_changed_on_the_way_brings_nothing_spoiled(inside: Inside):
+def test_folder_that_was_exchanged_on_the_way_is_refused(inside: Inside):
+    carried = inside.carried
+    old, new = (carried.digests[f"coordinator:1.4.{patch}"] for patch in (1, 2))
+    index = inside.machine.work / "agents" / "index.json"
+    index.write_text(index.read_text().replace(new, old))
+    done = inside.run(bring_in())
+    assert (done.returncode, set(inside.digests())) == (8, {"coordinator:1.4.2"})
+    assert "agents/index.json: its sha256 is" in done.stderr
+
+
+def test_folder_that_was_spoiled_on_the_way_brings_nothing_wrong(inside: Inside):
     name = "coordinator:1.4.1"
     digest = inside.carried.digests[name]
     spoil(inside.machine.work / "agents" / "blobs" / "sha256" / digest.removeprefix("sha256:"))
     done = inside.run(bring_in())
     assert done.returncode == 1
     assert f"team/{name}" in done.stdout
-    assert set(inside.digests()) == set(inside.carried.digests) - {name}
+    assert inside.digests().items() == inside.carried.digests.items() - {(name, digest)}
 
 
 def spoil(file: Path) -> None:
