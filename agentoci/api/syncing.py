@@ -81,7 +81,7 @@ class SyncRow:
             "target": self.target,
             "digest": str(self.digest) if self.digest else None,
             "outcome": str(self.outcome),
-            "bytes": self.moved_bytes,
+            "movedBytes": self.moved_bytes,
             "attached": self.attached,
             "leftOut": [str(one.attachment.desc.digest) for one in self.left_out],
             "error": self.error.message if self.error else None,
@@ -96,6 +96,7 @@ class SyncReport:
 
     told: Callable[[SyncRow], None] = lambda _: None
     rows: list[SyncRow] = field(default_factory=list)
+    requests: int = 0
 
     def count(self, outcome: SyncOutcome) -> int:
         """How many images ended so."""
@@ -117,7 +118,8 @@ class SyncReport:
     def document(self) -> dict[str, object]:
         """The report's JSON object."""
         counts = {str(outcome): self.count(outcome) for outcome in SyncOutcome}
-        return {**counts, "images": [row.document() for row in self.rows]}
+        rows = [row.document() for row in self.rows]
+        return {**counts, "requests": self.requests, "images": rows}
 
     def write(self, path: Path) -> None:
         """Replace the file by the report as it is now."""
@@ -150,7 +152,7 @@ class Syncs:
         options = options or SyncOptions()
         stop = threading.Event()
         futures: dict[Future[SyncRow], int] = {}
-        _ = self._engine.client  # made once, before several threads ask for it
+        before = self._engine.client.requests  # the client is made before threads ask for it
         try:
             with _working(options.jobs, stop) as submit:
                 tasks = self._tasks(entries, destination, report, options, submit)
@@ -167,6 +169,7 @@ class Syncs:
                         return
         finally:
             _gather(futures, report)
+            report.requests += self._engine.client.requests - before
 
     def _tasks(
         self,

@@ -71,7 +71,7 @@ def attach_command(
     if form == "json":
         output.document(
             {
-                "image": done.target,
+                "reference": done.target,
                 "subject": str(done.subject),
                 "digest": str(done.digest),
                 "replaced": [str(digest) for digest in done.replaced],
@@ -155,7 +155,7 @@ def _show(found: Discovered, form: str) -> None:
     if form == "json":
         output.document(
             {
-                "image": found.shown,
+                "reference": found.shown,
                 "digest": str(found.subject.digest),
                 "referrers": [_document(item) for item in found.found],
             }
@@ -230,7 +230,7 @@ def _show_repair(done: Repair, form: str, *, dry_run: bool) -> None:
     if form == "json":
         output.document(
             {
-                "image": done.shown,
+                "reference": done.shown,
                 "added": added,
                 "corrected": corrected,
                 "dropped": dropped,

@@ -104,7 +104,7 @@ def _say(done: CopyDone, seconds: float) -> None:
         case "copied":
             attached = f", {len(done.attached)} attached" if done.attached else ""
             moved = f"{done.moved_blobs} of {done.blobs} blobs, {output.size(done.moved_bytes)}"
-            asked = f", {done.requests} requests" if done.requests else ""
+            asked = f", {output.counted(done.requests, 'request')}" if done.requests else ""
             output.talk(f"copied {done.target}: {moved}{attached} in {seconds:.1f} s{asked}")
         case "exists":
             output.talk(f"{done.target}: everything was there already")
@@ -174,9 +174,12 @@ def _attachments(
 
 
 def _attached(item: Attachment) -> dict[str, object]:
+    from agentoci.api.discovery import kind_shown
+
     return {
         "digest": str(item.desc.digest),
-        "type": item.kind,
+        "artifactType": item.kind if item.tag is None else None,
+        "kind": kind_shown(item),
         "subject": str(item.subject.digest),
         "tag": item.tag,
     }

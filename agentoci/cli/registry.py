@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +13,7 @@ from agentoci.cli.access import access_options, login_options, read_secret
 from agentoci.cli.params import PLATFORM, format_option, quiet_option
 from agentoci.errors import Invalid
 from agentoci.spec.kinds import AGENT
+from agentoci.spec.reference import InvalidReference, Reference, is_tag
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -67,7 +68,9 @@ def login_command(
             password = read_secret("password", from_stdin=from_stdin)
         done = engine.logins.login(registry, username, password)
     if form == "json":
-        output.document(asdict(done))
+        output.document(
+            {"registry": done.registry, "username": done.username, "keptIn": done.kept_in}
+        )
     else:
         who = f" as {done.username}" if done.username else ""
         output.talk(f"logged in to {registry}{who}; kept in {done.kept_in}")
@@ -96,7 +99,9 @@ def logout_command(engine: Engine, registry: str, *, form: str) -> None:
     if done.left_in:
         output.warning(f"{registry}: there is another login in {done.left_in}")
     if form == "json":
-        output.document(asdict(done))
+        output.document(
+            {"registry": done.registry, "known": done.known, "leftIn": done.left_in or None}
+        )
     else:
         known = f"logged out of {registry}" if done.known else f"was not logged in to {registry}"
         output.talk(known)
@@ -225,7 +230,7 @@ def _finish(verb: str, done: Transferred, seconds: float, *, quiet: bool, form: 
 
 
 def _moved(done: Transferred, seconds: float) -> str:
-    asked = f", {done.requests} requests" if done.requests else ""
+    asked = f", {output.counted(done.requests, 'request')}" if done.requests else ""
     if not done.moved_blobs:
         return f"everything was there already{asked}"
     rate = output.size(int(done.moved_bytes / max(seconds, 1e-3)))
@@ -237,7 +242,7 @@ def _document(done: Transferred) -> dict[str, object]:
     return {
         "reference": done.target,
         "digest": str(done.digest),
-        "tags": list(done.names),
+        "tags": [tag for tag in map(_tag_of, done.names) if tag],
         "skipped": done.skipped,
         "kind": done.kind or None,
         "blobs": done.blobs,
@@ -245,3 +250,13 @@ def _document(done: Transferred) -> dict[str, object]:
         "movedBytes": done.moved_bytes,
         "requests": done.requests,
     }
+
+
+def _tag_of(name: str) -> str | None:
+    """A pull gives whole names, and a layout keeps them; None for what has its digest only."""
+    if is_tag(name):
+        return name
+    with contextlib.suppress(InvalidReference):
+        if not name.startswith(("sha256:", "sha512:")):
+            return Reference.parse(name).tag
+    return None

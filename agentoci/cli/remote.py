@@ -118,7 +118,12 @@ def _remove_each(
     if form == "json":
         removed = [_removed_document(each) for each in done]
         failed = [
-            {"reference": text, "error": error.message, "hint": error.hint}
+            {
+                "reference": text,
+                "error": error.message,
+                "hint": error.hint,
+                "exitCode": error.exit_code,
+            }
             for text, error in errors
         ]
         output.document({"removed": removed, "failed": failed, "dryRun": dry})

@@ -97,7 +97,7 @@ def _document(query: str, found: Searched) -> dict[str, object]:
             for hit in found.hits
         ],
         "errors": [
-            {"source": str(one.source), "message": one.message, "partial": one.error is None}
+            {"source": str(one.source), "error": one.message, "partial": one.error is None}
             for one in found.complaints
         ],
     }

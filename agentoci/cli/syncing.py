@@ -171,7 +171,10 @@ def _show(report: SyncReport, *, form: str, quiet: bool) -> None:
         ],
     )
     if not quiet:
-        counts = {name: number for name, number in report.document().items() if name != "images"}
-        said = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-        images = "image" if len(report.rows) == 1 else "images"
-        output.talk(f"{len(report.rows)} {images}: {said or 'nothing to do'}")
+        from agentoci.api.syncing import SyncOutcome
+
+        counts = {each: report.count(each) for each in SyncOutcome}
+        said = [f"{count} {each}" for each, count in counts.items() if count] or ["nothing to do"]
+        if report.requests:
+            said.append(output.counted(report.requests, "request"))
+        output.talk(f"{output.counted(len(report.rows), 'image')}: {', '.join(said)}")

@@ -157,6 +157,7 @@ def test_a_report_says_it_to_machines(
     entries = [SyncEntry(f"{bot.host}/team/bot:{tag}") for tag in ("1.0.0", "none")]
     report = sync(*entries, to=mirror.host)
     report.write(tmp_path / "report.json")
+    assert report.requests >= len(mirror.seen) > 0
     document = json.loads((tmp_path / "report.json").read_bytes())
     assert (document["copied"], document["failed"], document["exists"]) == (1, 1, 0)
     copied, failed = document["images"]
@@ -165,14 +166,15 @@ def test_a_report_says_it_to_machines(
         "target": f"{mirror.host}/team/bot:1.0.0",
         "digest": str(bot.resolve("1.0.0").digest),
         "outcome": "copied",
-        "bytes": copied["bytes"],
+        "movedBytes": copied["movedBytes"],
         "attached": 0,
         "leftOut": [],
         "error": None,
         "hint": None,
         "exitCode": 0,
     }
-    assert copied["bytes"] > 0
+    assert copied["movedBytes"] > 0
+    assert document["requests"] == report.requests
     assert (failed["outcome"], failed["exitCode"], failed["digest"]) == ("failed", 6, None)
     assert "none" in failed["error"]
 

@@ -187,10 +187,10 @@ def test_ca_file_is_trusted_for_this_command(
 def test_login_and_logout_print_json(agent: Agent, fake: FakeRegistry, home: Path):
     done = agent("login", fake.host, *ME, "--format", "json", stdin=b"secret\n")
     kept = str(home / ".docker" / "config.json")
-    assert done.json == {"registry": fake.host, "username": "ada", "kept_in": kept}
+    assert done.json == {"registry": fake.host, "username": "ada", "keptIn": kept}
     assert done.err == ""
     gone = agent("logout", fake.host, "--format", "json")
-    assert gone.json == {"registry": fake.host, "known": True, "left_in": ""}
+    assert gone.json == {"registry": fake.host, "known": True, "leftIn": None}
 
 
 def test_login_by_an_identity_token(agent: Agent, home: Path):

@@ -62,6 +62,8 @@ def test_discover_at_a_registry_in_every_format(agent: Agent, image: str, report
     above = agent("attach", name, report, "--artifact-type", SBOM).out.strip()
     found = agent("discover", "--format", "json", image).json
     assert found["digest"] == attached["subject"]
+    pinned = f"{image.removesuffix(':1.0')}@{attached['subject']}"
+    assert found["reference"] == attached["reference"] == pinned
     [entry] = found["referrers"]
     assert (entry["digest"], entry["artifactType"], entry["subject"]) == (
         attached["digest"],

@@ -73,8 +73,9 @@ def test_pull_says_what_it_did_as_json(agent: Agent, fake: FakeRegistry, move_ho
     before = len(fake.seen)
     found = agent("pull", target, "--format", "json").json
     assert (found["digest"], found["reference"]) == (digest, target)
-    assert found["kind"] == "an agent image"
+    assert (found["kind"], found["tags"]) == ("an agent image", ["1.0"])
     assert found["requests"] == len(fake.seen) - before
+    assert agent("pull", target).err.endswith("everything was there already, 1 request\n")
 
 
 @pytest.mark.parametrize(("policy", "code"), [("fail", 7), ("skip", 0), ("replace", 0)])

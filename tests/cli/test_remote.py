@@ -130,7 +130,7 @@ def test_untag_goes_on_after_a_failure(agent: Agent, fake: FakeRegistry):
         }
     ]
     [failed] = ended.json["failed"]
-    assert failed["reference"] == f"{name}:9.9"
+    assert (failed["reference"], failed["exitCode"]) == (f"{name}:9.9", 6)
     assert f"error: {failed['error']}" in ended.err
     assert fake.tags("team/bot") == ["latest"]
 

@@ -139,7 +139,7 @@ def test_a_failing_source_is_a_warning(agent: Agent, fake: SearchableRegistry):
     assert len(document["results"]) == 1
     [error] = document["errors"]
     assert (error["source"], error["partial"]) == (f"harbor://{fake.host}", False)
-    assert "not found" in error["message"]
+    assert "not found" in error["error"]
 
 
 def test_when_every_source_fails_so_does_the_command(agent: Agent, fake: SearchableRegistry):
