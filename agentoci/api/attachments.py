@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING, Final
 from agentoci._internal import limits
 from agentoci.api.subjects import Subject, find_subject
 from agentoci.content.copy import CopyOptions, copy
-from agentoci.content.protocols import ContentNotFound, NoProgress, Reader
+from agentoci.content.files import FileSource, describe_file
+from agentoci.content.protocols import ContentNotFound, NoProgress, Reader, Source
+from agentoci.content.reader import BytesSource
 from agentoci.errors import AgentociError, Conflict, Invalid, NotFound
 from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
@@ -135,8 +136,8 @@ def attach(
         annotations=_annotations(options),
         subject=subject.root,
     )
-    gathered.add(config, EMPTY_CONTENT)
-    gathered.add(manifest.descriptor, manifest.raw)
+    gathered.add(config, BytesSource(EMPTY_CONTENT))
+    gathered.add(manifest.descriptor, BytesSource(manifest.raw))
     with subject.using():
         _send(engine, gathered, manifest, subject)
         replaced, left = _replace(subject, manifest, options) if options.replace else ((), ())
@@ -209,23 +210,19 @@ class Gathered:
 
     def __init__(self) -> None:
         self.layers: list[Descriptor] = []
-        self._content: dict[Digest, Path | bytes] = {EMPTY.digest: EMPTY_CONTENT}
+        self._sources: dict[Digest, Source] = {EMPTY.digest: BytesSource(EMPTY_CONTENT)}
 
-    def add(self, desc: Descriptor, content: Path | bytes) -> None:
+    def add(self, desc: Descriptor, source: Source) -> None:
         """Hold one piece of content."""
-        self._content[desc.digest] = content
+        self._sources[desc.digest] = source
 
     @contextlib.contextmanager
     def fetch(self, desc: Descriptor, offset: int = 0) -> Iterator[Reader]:
         """The bytes; raises ContentNotFound."""
-        content = self._content.get(desc.digest)
-        if content is None:
+        source = self._sources.get(desc.digest)
+        if source is None:
             raise ContentNotFound(f"{desc.digest}: not gathered")
-        if isinstance(content, bytes):
-            yield io.BytesIO(content[offset:])
-            return
-        with content.open("rb", buffering=0) as stream:
-            stream.seek(offset)
+        with source.open(offset) as stream:
             yield stream
 
     def resolve(self, name: str) -> Descriptor:
@@ -251,7 +248,7 @@ def _gather(files: Sequence[AttachedFile]) -> Gathered:
         titles[title] = file.path
         desc = _describe(file).annotated(**{keys.TITLE: title})
         gathered.layers.append(desc)
-        gathered.add(desc, file.path)
+        gathered.add(desc, FileSource(file.path))
     return gathered
 
 
@@ -262,17 +259,12 @@ def _describe(file: AttachedFile) -> Descriptor:
         if path.exists():
             raise BadAttachment(f"{path}: not a file", hint="pack a folder into an archive first")
         raise AttachmentFileMissing(f"{path}: no such file")
-    hasher = Digest("sha256", "").hasher()
-    size = 0
-    with path.open("rb", buffering=0) as stream:
-        while chunk := stream.read(limits.NETWORK_BUFFER):
-            hasher.update(chunk)
-            size += len(chunk)
-            if size > limits.MAX_ATTACHED_BYTES:
-                raise BadAttachment(
-                    f"{path}: larger than {limits.MAX_ATTACHED_BYTES // limits.MIB} MiB",
-                    hint="what is that large belongs into an image of its own",
-                )
-    if size == 0:
+    desc = describe_file(path, file.media_type, most=limits.MAX_ATTACHED_BYTES)
+    if desc.size > limits.MAX_ATTACHED_BYTES:
+        raise BadAttachment(
+            f"{path}: larger than {limits.MAX_ATTACHED_BYTES // limits.MIB} MiB",
+            hint="what is that large belongs into an image of its own",
+        )
+    if desc.size == 0:
         raise BadAttachment(f"{path}: empty, and many registries refuse a blob without bytes")
-    return Descriptor(file.media_type, Digest.from_hash(hasher), size)
+    return desc

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from agentoci._internal import limits
 from agentoci.api.ends import open_source
 from agentoci.api.locations import AnyLocation, LayoutLocation, parse_any_location
 from agentoci.api.repositories import as_written, open_repository
+from agentoci.content.files import FileSource, describe_file
 from agentoci.content.graph import fetch_raw_manifest
 from agentoci.content.protocols import ContentNotFound, Fetcher, Reader
 from agentoci.content.reader import BytesSource, VerifiedReader
 from agentoci.spec.descriptor import Descriptor, Platform
-from agentoci.spec.digest import Digest
+from agentoci.spec.digest import Digest, InvalidDigest
 from agentoci.spec.manifest import parse_manifest
 from agentoci.spec.reference import InvalidReference, Reference
 from agentoci.store.images import manifest_for
@@ -56,17 +55,19 @@ def head_manifest(engine: Engine, text: str, *, platform: Platform | None = None
         return manifest_for(end.target, end.root, platform, what=text)
 
 
-def put_manifest(engine: Engine, content: bytes, text: str) -> Descriptor:
+def put_manifest(
+    engine: Engine, content: bytes, text: str, *, what: str = "the manifest"
+) -> Descriptor:
     """Store a manifest at a registry, under a tag, or under its digest when none is said.
 
-    Its media type is what it says itself, or what its form is. Raises InvalidManifest, OtherDigest,
-    ManifestRejected, and other registry errors.
+    Its media type is what it says itself, or what its form is; errors call it `what`. Raises
+    InvalidManifest, OtherDigest, ManifestRejected, and other registry errors.
     """
     reference = _at_registry(text)
-    manifest = parse_manifest(content, what="the manifest")
+    manifest = parse_manifest(content, what=what)
     desc = Descriptor.of(manifest.media_type, content)
     if reference.digest not in (None, desc.digest):
-        raise OtherDigest(f"{text}: the manifest has digest {desc.digest}")
+        raise OtherDigest(f"{text}: {what} has digest {desc.digest}")
     repository = open_repository(engine, reference, push=True)
     if reference.tag is None:
         repository.push(desc, BytesSource(content))
@@ -94,12 +95,12 @@ def open_blob(engine: Engine, text: str) -> Iterator[tuple[Descriptor, Reader]]:
 def put_blob(engine: Engine, path: Path, text: str) -> Descriptor:
     """Store a file as a blob at a registry; raises OtherDigest, OSError, registry errors."""
     reference = _at_registry(text)
-    desc = _describe(path)
+    desc = describe_file(path, _BYTES)
     if reference.digest not in (None, desc.digest):
         raise OtherDigest(f"{text}: {path} has digest {desc.digest}")
     repository = open_repository(engine, reference, push=True)
     if not repository.exists(desc):
-        repository.push(desc, _File(path))
+        repository.push(desc, FileSource(path))
     return desc
 
 
@@ -128,7 +129,10 @@ def _find_blob(engine: Engine, text: str) -> tuple[Fetcher, Descriptor]:
     name, at, pinned = text.rpartition("@")
     if not at:
         raise InvalidReference(f"{text!r} names no blob", hint=f"write {text}@sha256:…")
-    digest = Digest.parse(pinned)
+    try:
+        digest = Digest.parse(pinned)
+    except InvalidDigest as exc:
+        raise InvalidReference(f"{text!r}: {exc.message}") from exc
     location = parse_any_location(name)
     if isinstance(location, Reference) and not location.is_local:
         repository = open_repository(engine, location)
@@ -141,28 +145,3 @@ def _find_blob(engine: Engine, text: str) -> tuple[Fetcher, Descriptor]:
     except FileNotFoundError as exc:
         raise ContentNotFound(f"{text}: no such blob") from exc
     return store, Descriptor(_BYTES, digest, size)
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file as a source."""
-
-    path: Path
-
-    @contextlib.contextmanager
-    def open(self, offset: int = 0) -> Iterator[Reader]:
-        """Its bytes from `offset` on."""
-        with self.path.open("rb") as stream:
-            stream.seek(offset)
-            yield stream
-
-
-def _describe(path: Path) -> Descriptor:
-    import hashlib
-
-    state, size = hashlib.sha256(), 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(limits.COPY_BUFFER):
-            state.update(chunk)
-            size += len(chunk)
-    return Descriptor(_BYTES, Digest.from_hash(state), size)
