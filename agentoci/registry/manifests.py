@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
@@ -26,6 +27,7 @@ from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest, InvalidDigest
 
 _STORED: Final = frozenset({200, 201, 202})
+_SIZE: Final = re.compile(r"[0-9]{1,15}")
 _MAYBE_IMMUTABLE: Final = frozenset(
     {
         HTTPStatus.BAD_REQUEST,
@@ -171,7 +173,7 @@ class Manifests:
         return self._endpoint.url(f"{self._name}/{path}")
 
     def _what(self, name: str) -> str:
-        return f"{self._endpoint.host}/{self._name}{'@' if ':' in name else ':'}{name}"
+        return self._endpoint.named(self._name, name)
 
 
 def verified(stream: Reader, desc: Descriptor) -> bytes:
@@ -188,11 +190,17 @@ def _speaks_of_tags(problem: Problem) -> bool:
 def _described(answer: Answer, name: str) -> Descriptor | None:
     """The descriptor that the headers give; None when one of its parts is missing."""
     media_type = _media_type(answer)
-    length = answer.headers.get("Content-Length", "")
+    size = stated_size(answer)
     digest = _digest(name) or _digest(answer.headers.get("Docker-Content-Digest"))
-    if not media_type or digest is None or not length.isdecimal() or int(length) == 0:
+    if not media_type or digest is None or not size:
         return None
-    return Descriptor(media_type, digest, int(length), size_is_hint=True)
+    return Descriptor(media_type, digest, size, size_is_hint=True)
+
+
+def stated_size(answer: Answer) -> int | None:
+    """The Content-Length; None when there is none, or one that nothing can have."""
+    length = answer.headers.get("Content-Length", "")
+    return int(length) if _SIZE.fullmatch(length) else None
 
 
 def _media_type(answer: Answer) -> str:

@@ -17,7 +17,7 @@ from agentoci.registry.download import Download
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
 from agentoci.registry.listing import list_tags
-from agentoci.registry.manifests import Manifests, verified
+from agentoci.registry.manifests import Manifests, stated_size, verified
 from agentoci.registry.origin import Origin
 from agentoci.registry.ranges import LEAST, ParallelDownload
 from agentoci.registry.referrers import Referrers
@@ -52,6 +52,11 @@ class Repository:
         return self._endpoint.host
 
     @property
+    def full_name(self) -> str:
+        """`HOST/NAME`."""
+        return self._endpoint.named(self.name)
+
+    @property
     def origin(self) -> Origin:
         """Where the registry's API is."""
         return self._endpoint.origin
@@ -62,7 +67,7 @@ class Repository:
         return self._endpoint
 
     def __repr__(self) -> str:
-        return f"Repository({self.host}/{self.name})"
+        return f"Repository({self.full_name})"
 
     @contextlib.contextmanager
     def fetch(self, desc: Descriptor, offset: int = 0) -> Iterator[Reader]:
@@ -201,7 +206,7 @@ class Repository:
         return self._endpoint.url(f"{self.name}/{path}")
 
     def _what(self, name: str) -> str:
-        return f"{self.host}/{self.name}{'@' if ':' in name else ':'}{name}"
+        return self._endpoint.named(self.name, name)
 
 
 def _kind(desc: Descriptor) -> tuple[str, str, type[ContentNotFound]]:
@@ -211,5 +216,4 @@ def _kind(desc: Descriptor) -> tuple[str, str, type[ContentNotFound]]:
 
 
 def _size(answer: Answer) -> int | None:
-    length = answer.headers.get("Content-Length", "")
-    return int(length) if answer.status == 200 and length.isdecimal() else None
+    return stated_size(answer) if answer.status == 200 else None

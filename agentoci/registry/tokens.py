@@ -29,6 +29,8 @@ from agentoci.spec.jsonio import InvalidJson, loads_object
 _CLIENT: Final = "agentoci"
 _SHORTEST_LIFE: Final = 60
 """Seconds that a token is taken to live at least; absent and absurd values mean this."""
+_LONGEST_LIFE: Final = 86400
+"""And at most: nobody's process lasts longer, and larger numbers than any clock's exist."""
 _EARLY: Final = 10
 """Seconds before its end at which a token is fetched anew."""
 _PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
@@ -185,7 +187,8 @@ class TokenServer:
         if not isinstance(value, str) or not _PRINTABLE.fullmatch(value):
             raise AuthenticationFailed(f"{host}: the token server's answer holds no token")
         life = document.get("expires_in")
-        seconds = life if isinstance(life, int) and life > _SHORTEST_LIFE else _SHORTEST_LIFE
+        stated = life if isinstance(life, int) else 0
+        seconds = min(max(stated, _SHORTEST_LIFE), _LONGEST_LIFE)
         refresh = document.get("refresh_token")
         kept = refresh if isinstance(refresh, str) and _PRINTABLE.fullmatch(refresh) else None
         return Token(value, asked_at + seconds - _EARLY), kept
