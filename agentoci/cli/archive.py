@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from agentoci.cli import output
-from agentoci.cli.params import quiet_option
+from agentoci.cli.params import output_option, quiet_option
 from agentoci.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -20,13 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("save")
 @click.argument("references", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; stdout when left out.",
-)
+@output_option
 @click.option(
     "--tree", is_flag=True, help="Write definition.json, knowledge/, tools/ instead of layers."
 )

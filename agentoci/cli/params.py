@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -81,5 +82,24 @@ def format_option(function: F) -> F:
         help="How to print.",
     )(function)
 
+
+def _file_or_none(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
+    return None if value == Path("-") else value
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    callback=_file_or_none,
+    help="File to write; stdout when left out, or -.",
+)
+"""`-o FILE`, which the command gets as `target`: None for stdout."""
+
+json_option = click.option(
+    "--format", type=click.Choice(["json"]), expose_value=False, help="How to print: always JSON."
+)
+"""`--format json` of what prints nothing else; it is what scripts write everywhere."""
 
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print results only.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,8 +13,8 @@ import click
 from agentoci._internal import limits
 from agentoci.cli import output
 from agentoci.cli.access import access_options
-from agentoci.cli.params import PLATFORM, format_option
-from agentoci.errors import Invalid
+from agentoci.cli.params import PLATFORM, format_option, json_option, output_option
+from agentoci.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 _OTHER_TOOLS: Final = {"fetch": "get", "push": "put", "delete": "rm"}
 """What oras calls them."""
 
+_STDIN: Final = Path("-")
 _CHUNK: Final = 1024 * 1024
 _FOR_A_TERMINAL: Final = 1024 * 1024
 """Bytes of a document that a terminal is shown."""
@@ -34,23 +37,18 @@ class _GetByDefault(click.Group):
         """Put the word in where a reference or an option of `get` stands in its place."""
         if args and args[0] in _OTHER_TOOLS:
             args = [_OTHER_TOOLS[args[0]], *args[1:]]
+        if args and args[0] == "rm" and "rm" not in self.commands:
+            raise click.UsageError("`agent rm --remote REFERENCE` deletes a manifest", ctx)
         if args and args[0] not in {*self.commands, *ctx.help_option_names}:
             args = ["get", *args]
         return super().parse_args(ctx, args)
 
 
-_output_option = click.option(
-    "-o",
-    "--output",
-    "target",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; stdout when left out.",
-)
 _platform_option = click.option(
     "--platform", type=PLATFORM, help="Of an index, the manifest for OS/ARCHITECTURE."
 )
 _source_argument = click.argument(
-    "file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+    "file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 )
 
 
@@ -72,7 +70,7 @@ def manifest_command() -> None:
 @click.argument("reference")
 @click.option("--descriptor", is_flag=True, help="Print media type, digest and size instead.")
 @_platform_option
-@_output_option
+@output_option
 @click.option(
     "--format",
     "form",
@@ -119,6 +117,7 @@ def get_manifest_command(
 @click.argument("reference")
 @_platform_option
 @click.option("--digest", is_flag=True, help="Print the digest only.")
+@json_option
 @access_options()
 @click.pass_obj
 def head_manifest_command(
@@ -157,9 +156,11 @@ def put_manifest_command(engine: Engine, file: Path, reference: str, form: str) 
     """
     from agentoci.api.raw import put_manifest
 
+    _check_source(file)
     with click.open_file(str(file), "rb") as stream:
         content = stream.read(limits.MAX_MANIFEST_BYTES + 1)
-    _stored(put_manifest(engine, content, reference), form)
+    what = "<stdin>" if file == _STDIN else str(file)
+    _stored(put_manifest(engine, content, reference, what=what), form)
 
 
 @click.group("blob", cls=_GetByDefault)
@@ -177,7 +178,7 @@ def blob_command() -> None:
 
 @blob_command.command("get")
 @click.argument("reference")
-@_output_option
+@output_option
 @access_options()
 @click.pass_obj
 def get_blob_command(engine: Engine, reference: str, target: Path | None) -> None:
@@ -204,6 +205,7 @@ def get_blob_command(engine: Engine, reference: str, target: Path | None) -> Non
 
 @blob_command.command("head")
 @click.argument("reference")
+@json_option
 @access_options()
 @click.pass_obj
 def head_blob_command(engine: Engine, reference: str) -> None:
@@ -219,7 +221,7 @@ def head_blob_command(engine: Engine, reference: str) -> None:
 
 
 @blob_command.command("put")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_source_argument
 @click.argument("reference")
 @format_option
 @access_options()
@@ -227,20 +229,25 @@ def head_blob_command(engine: Engine, reference: str) -> None:
 def put_blob_command(engine: Engine, file: Path, reference: str, form: str) -> None:
     """Store a file as a blob at a registry, and print its digest.
 
+    FILE may be - for stdin.
+
     \b
     Example:
       agent blob put layer.tar.zst registry.example.com/team/coordinator
     """
     from agentoci.api.raw import put_blob
 
-    _stored(put_blob(engine, file, reference), form)
+    _check_source(file)
+    with _on_disk(file) as path:
+        _stored(put_blob(engine, path, reference), form)
 
 
 @blob_command.command("rm")
 @click.argument("reference")
+@format_option
 @access_options()
 @click.pass_obj
-def rm_blob_command(engine: Engine, reference: str) -> None:
+def rm_blob_command(engine: Engine, reference: str, form: str) -> None:
     """Delete a blob at its registry, whoever needs it.
 
     \b
@@ -249,7 +256,32 @@ def rm_blob_command(engine: Engine, reference: str) -> None:
     """
     from agentoci.api.removal import remove_blob
 
-    output.result(f"deleted: {remove_blob(engine, reference)}")
+    digest = remove_blob(engine, reference)
+    if form == "json":
+        output.document({"reference": reference, "digest": str(digest), "deleted": True})
+    else:
+        output.result(f"deleted: {digest}")
+
+
+def _check_source(file: Path) -> None:
+    if file != _STDIN and not file.exists():
+        hint = "FILE comes first, and then REFERENCE"
+        raise NotFound(f"{file}: no such file", hint=hint)
+
+
+@contextlib.contextmanager
+def _on_disk(file: Path) -> Iterator[Path]:
+    """The file; what comes by stdin is read to its end first, since a blob has a known digest."""
+    if file != _STDIN:
+        yield file
+        return
+    import shutil
+    import tempfile
+
+    with tempfile.NamedTemporaryFile() as spool:
+        shutil.copyfileobj(sys.stdin.buffer, spool, _CHUNK)
+        spool.flush()
+        yield Path(spool.name)
 
 
 def _stored(desc: Descriptor, form: str) -> None:

@@ -285,7 +285,8 @@ def test_descriptors_of_manifests(agent: Agent, fake: FakeRegistry):
     size = len(fake.manifests["team/bot", "1.0"][1])
     expected = {"mediaType": mediatypes.OCI_MANIFEST, "digest": digest, "size": size}
     assert agent("manifest", "--descriptor", name).json == expected
-    assert agent("manifest", "head", name).json == expected
+    for form in ([], ["--format", "json"]):
+        assert agent("manifest", "head", name, *form).json == expected
     assert agent("manifest", "head", "--digest", name).out == f"{digest}\n"
 
 
@@ -299,16 +300,52 @@ def test_manifest_is_stored_from_a_file_or_stdin(agent: Agent, fake: FakeRegistr
     assert put.json["digest"] == digest
     assert fake.manifests["x", digest] == fake.manifests["team/bot", "2.0"]
     assert agent("manifest", "put", "-", f"{fake.host}/x", stdin=b"{}", code=8).out == ""
+    for content in (b"{}", b"", b"no json"):
+        refused = agent("manifest", "put", "-", f"{fake.host}/x", stdin=content, code=8)
+        assert refused.err.startswith("error: <stdin>: ")
+
+
+def test_stdin_and_stdout_are_written_as_a_dash(agent: Agent, fake: FakeRegistry):
+    digest = stock(fake, "1.0")
+    name = f"{fake.host}/team/bot"
+    content = agent("manifest", "get", "-o", "-", f"{name}:1.0").out
+    assert content.encode() == fake.manifests["team/bot", "1.0"][1]
+    put = agent("blob", "put", "-", name, stdin=content.encode())
+    assert put.out == f"{digest}\n"
+    assert agent("blob", "get", "-o", "-", f"{name}@{digest}").out == content
+
+
+def test_who_writes_it_as_for_oras_is_told_the_order(agent: Agent, fake: FakeRegistry):
+    for verb in ("manifest", "blob"):
+        refused = agent(verb, "push", f"{fake.host}/team/bot", "file", code=6)
+        assert refused.err.splitlines() == [
+            f"error: {fake.host}/team/bot: no such file",
+            "hint: FILE comes first, and then REFERENCE",
+        ]
+    for verb in ("rm", "delete"):
+        refused = agent("manifest", verb, f"{fake.host}/team/bot:1.0", code=2)
+        assert "`agent rm --remote REFERENCE` deletes a manifest" in refused.err
+    assert not fake.seen
+
+
+@pytest.mark.parametrize("verb", ["get", "head", "rm"])
+def test_a_digest_that_is_none_is_wrong_usage(agent: Agent, fake: FakeRegistry, verb: str):
+    refused = agent("blob", verb, f"{fake.host}/team/bot@sha256:abc", code=2)
+    assert "'sha256:abc' is not a digest" in refused.err
 
 
 def test_blob_comes_and_goes(agent: Agent, fake: FakeRegistry, tmp_path: Path):
     (tmp_path / "blob").write_bytes(b"\x00\xff\n")
     digest = agent("blob", "put", tmp_path / "blob", f"{fake.host}/team/bot").out.strip()
     name = f"{fake.host}/team/bot@{digest}"
-    assert agent("blob", "head", name).json["size"] == 3
+    for form in ([], ["--format", "json"]):
+        assert agent("blob", "head", name, *form).json["size"] == 3
     agent("blob", name, "-o", tmp_path / "back")
     assert (tmp_path / "back").read_bytes() == b"\x00\xff\n"
     assert agent("blob", "rm", name).out == f"deleted: {digest}\n"
+    agent("blob", "put", tmp_path / "blob", f"{fake.host}/team/bot")
+    gone = agent("blob", "rm", "--format", "json", name).json
+    assert gone == {"reference": name, "digest": digest, "deleted": True}
     assert agent("blob", "get", name, code=6).out == ""
 
 
