@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-import jsonschema
 import oras.defaults
 import oras.oci
 import oras.provider
@@ -223,6 +222,8 @@ class OrasContent(oras.provider.Registry):  # type: ignore[misc]  # oras has no 
         self._check_200_response(response)
         manifest = OrasManifest(response.content, what=str(container))
         if validation_schema:
+            import jsonschema  # which oras brings along
+
             jsonschema.validate(dict(manifest), schema=validation_schema)
         return manifest
 

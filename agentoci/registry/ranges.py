@@ -133,13 +133,13 @@ class _Ahead:
         self._spare = spare
         self._stopped = threading.Event()
         self._pool = ThreadPoolExecutor(_PARTS, thread_name_prefix="part")
-        self._parts: deque[Future[bytes]] = deque()
+        self._parts: deque[Future[bytearray]] = deque()
         self._held = 0
         while self._held < _PARTS and spare.acquire(blocking=False):
             self._held += 1
             self._order()
 
-    def take(self) -> bytes | None:
+    def take(self) -> bytearray | None:
         """The next part; None when there is none ordered. Raises what fetching it raised."""
         if not self._parts:
             return None
@@ -162,15 +162,17 @@ class _Ahead:
             self._next = end
             self._parts.append(self._pool.submit(self._fetch, start, end))
 
-    def _fetch(self, start: int, end: int) -> bytes:
+    def _fetch(self, start: int, end: int) -> bytearray:
         stream = self._open_stream(start, end)
         try:
-            part = bytearray()
-            while len(part) < end - start and not self._stopped.is_set():
+            part, filled = bytearray(end - start), 0  # grown or copied, it would count twice
+            while filled < len(part) and not self._stopped.is_set():
                 chunk = stream.read(limits.NETWORK_BUFFER)
                 if not chunk:
-                    raise NoRanges(f"a part ended {end - start - len(part)} bytes early")
-                part += chunk
-            return bytes(part)
+                    raise NoRanges(f"a part ended {len(part) - filled} bytes early")
+                part[filled : filled + len(chunk)] = chunk
+                filled += len(chunk)
+            del part[filled:]
+            return part
         finally:
             stream.close()
