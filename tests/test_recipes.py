@@ -73,6 +73,8 @@ class Site:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A repository with the example agent, its version taken as the page says; tagged v1.4.2."""
+    if shutil.which("git") is None:
+        pytest.skip("no git on this machine; pipelines release tags of a repository")
     folder = tmp_path / "checkout"
     shutil.copytree(recipes.EXAMPLE, folder)
     recipes.take_version(folder)
