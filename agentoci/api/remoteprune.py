@@ -103,5 +103,4 @@ def plan_remote(engine: Engine, text: str, rules: Rules) -> RemotePrune:
         doomed = [each.digest for each in plan.removals if each.action is Action.DELETE]
         if not reader.read_around(doomed):
             break
-    name = f"{repository.host}/{repository.name}"
-    return RemotePrune(name, plan, reader.listed, repository)
+    return RemotePrune(repository.full_name, plan, reader.listed, repository)

@@ -15,7 +15,6 @@ from agentoci.spec.reference import InvalidReference, Reference
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
-    from agentoci.registry.repository import Repository
 
 
 class StillNeeded(Conflict):
@@ -55,7 +54,7 @@ def untag(engine: Engine, text: str, *, dry_run: bool = False) -> RemotelyRemove
         raise OtherContent(f"{text}: the tag means {meant.digest} now")
     if not dry_run:
         repository.deletion.tag(reference.tag)
-    return RemotelyRemoved(_named(repository), (reference.tag,), meant.digest, deleted=False)
+    return RemotelyRemoved(repository.full_name, (reference.tag,), meant.digest, deleted=False)
 
 
 def remove(
@@ -84,7 +83,7 @@ def remove(
         repository.deletion.manifest(desc.digest, tags)
     attachments = [tag for tag in reader.graph.tags if attachment_of(tag) == desc.digest]
     return RemotelyRemoved(
-        _named(repository), tuple(tags), desc.digest, deleted=True, attachments=tuple(attachments)
+        repository.full_name, tuple(tags), desc.digest, deleted=True, attachments=tuple(attachments)
     )
 
 
@@ -118,7 +117,3 @@ def _written(text: str) -> Reference:
             f"{text!r} is a layout, where a registry is meant", hint="write HOST/NAME:TAG"
         )
     return as_written(text)
-
-
-def _named(repository: Repository) -> str:
-    return f"{repository.host}/{repository.name}"

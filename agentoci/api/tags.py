@@ -65,7 +65,7 @@ def list_tags(
     resolved = resolve_tags(repository, shown) if digests else {}
     digest_of = {tag: desc.digest for tag, desc in resolved.items()}
     rows = tuple(TagRow(tag, TagVersion.parse(tag), digest_of.get(tag)) for tag in shown)
-    return TagList(f"{repository.host}/{repository.name}", rows, len(tags))
+    return TagList(repository.full_name, rows, len(tags))
 
 
 def resolve_tags(source: Resolver, tags: Sequence[str]) -> dict[str, Descriptor]:

@@ -175,7 +175,7 @@ class Deletion:
             raise TagsLost(
                 f"{self._what(name)}: the registry deleted {meant.digest} with all its tags; "
                 f"these were put back: {', '.join(lost)}",
-                hint=f"see what is there: agent tags {self._endpoint.host}/{self._name} --digests",
+                hint=f"see what is there: agent tags {self._endpoint.named(self._name)} --digests",
             )
 
     def _others(self, name: str) -> set[str]:
@@ -213,7 +213,7 @@ class Deletion:
         return self._endpoint.error(problem, what=what, missing=missing)
 
     def _what(self, name: str) -> str:
-        return f"{self._endpoint.host}/{self._name}{'@' if ':' in name else ':'}{name}"
+        return self._endpoint.named(self._name, name)
 
 
 def _placeholder(name: str, meant: Descriptor) -> Manifest:

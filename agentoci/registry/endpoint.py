@@ -67,6 +67,11 @@ class Endpoint:
         """The URL of a path below `/v2/`."""
         return f"{self.origin}/v2/{path}"
 
+    def named(self, repository: str, name: str = "") -> str:
+        """What messages call a repository, or what has a tag or a digest in it."""
+        mark = ("@" if ":" in name else ":") if name else ""
+        return f"{self.host}/{repository}{mark}{name}"
+
     def located(self, answer: Answer) -> str | None:
         """Where an answer's Location leads, by the URL that really answered."""
         location = answer.headers.get("Location")

@@ -86,7 +86,7 @@ class FallbackIndex:
         Raises NotAReferrerList when the tag means something else, and registry errors.
         """
         tag = fallback_tag(subject)
-        what = f"{self._endpoint.host}/{self._name}:{tag}"
+        what = self._endpoint.named(self._name, tag)
         url = self._endpoint.url(f"{self._name}/manifests/{tag}")
         request = Request("GET", url, {"Accept": mediatypes.ACCEPT})
         answer = self._endpoint.request(request, self._read, expect={200, 404})
@@ -124,9 +124,8 @@ class FallbackIndex:
 
     def _settle(self, subject: Digest, change: Change) -> bool:
         """Write until the list reads as it should; whether anything was written."""
-        with self._endpoint.turns.alone(
-            f"{self._endpoint.host}/{self._name}:{fallback_tag(subject)}"
-        ):
+        tag = fallback_tag(subject)
+        with self._endpoint.turns.alone(self._endpoint.named(self._name, tag)):
             for written in range(_TRIES):
                 present = self.read(subject)
                 change.seen = self._alive(change, present)
@@ -176,7 +175,7 @@ class FallbackIndex:
             ) from exc
 
     def _lost(self, subject: Digest, change: Change) -> ReferrerLost:
-        image = f"{self._endpoint.host}/{self._name}@{subject}"
+        image = self._endpoint.named(self._name, str(subject))
         added = " ".join(str(desc.digest) for desc in change.add)
         return ReferrerLost(
             f"{image}: other clients keep overwriting its list of referrers"

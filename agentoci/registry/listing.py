@@ -162,7 +162,7 @@ def list_tags(endpoint: Endpoint, repository: str) -> list[str]:
         f"{repository}/tags/list",
         "tags",
         scopes=(pull_scope(repository),),
-        what=f"{endpoint.host}/{repository}",
+        what=endpoint.named(repository),
     ).names()
 
 

@@ -165,9 +165,12 @@ class Manifests:
         return answer
 
     def _error(self, answer: Answer, name: str) -> AgentociError:
-        return self._endpoint.error(
+        error = self._endpoint.error(
             answer, what=self._what(name), missing=ManifestNotFound, rejected=ManifestRejected
         )
+        if isinstance(error, ManifestNotFound) and ":" not in name:
+            error.hint = f"agent tags {self._endpoint.host}/{self._name} lists what is there"
+        return error
 
     def _url(self, path: str) -> str:
         return self._endpoint.url(f"{self._name}/{path}")

@@ -249,4 +249,4 @@ class Referrers:
         return True
 
     def _what(self, subject: Digest) -> str:
-        return f"{self._endpoint.host}/{self._name}@{subject}"
+        return self._endpoint.named(self._name, str(subject))

@@ -152,7 +152,7 @@ class Uploads:
     def _open(self, desc: Descriptor) -> Session:
         request = Request("POST", self._url("blobs/uploads/"))
         answer = self._endpoint.request(request, self._scopes, expect={202})
-        what = f"{self._endpoint.host}/{self._name}"
+        what = self._endpoint.named(self._name)
         if answer.status != 202:
             raise self._endpoint.error(answer, what=what, missing=BlobNotFound)
         answer.discard()
@@ -170,4 +170,4 @@ class Uploads:
         return self._endpoint.url(f"{self._name}/{path}")
 
     def _what(self, desc: Descriptor) -> str:
-        return f"{self._endpoint.host}/{self._name}@{desc.digest}"
+        return self._endpoint.named(self._name, str(desc.digest))

@@ -116,7 +116,7 @@ class Ground:
 
     def what(self, name: str = "") -> str:
         """What an error speaks of."""
-        return f"{self.endpoint.host}/{self.name}{f'@{name}' if name else ''}"
+        return self.endpoint.named(self.name, name)
 
     def content(self, size: int) -> bytes:
         """Bytes that nobody has stored before."""

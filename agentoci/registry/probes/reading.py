@@ -28,8 +28,7 @@ def find_sample(ground: Ground, name: str) -> Iterator[Finding]:
     request = Request("GET", ground.url(f"manifests/{name}"), {"Accept": mediatypes.ACCEPT})
     answer = ground.ask(request, expect={200})
     if answer.status != 200:
-        what = f"{ground.what()}{'@' if ':' in name else ':'}{name}"
-        raise ground.endpoint.error(answer, what=what, missing=ManifestNotFound)
+        raise ground.endpoint.error(answer, what=ground.what(name), missing=ManifestNotFound)
     with answer:
         content = answer.content(limits.MAX_MANIFEST_BYTES)
     media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
