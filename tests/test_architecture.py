@@ -59,7 +59,7 @@ def test_the_engine_has_the_verbs_that_readme_names():
         r"The verbs are those of the command line: (.*)\.\n", README.read_text()
     )
     named = re.findall(r"`(?:engine\.)?(\w+)`", sentence)
-    assert len(named) == 6
+    assert len(named) == 8
     for name in named:
         assert inspect.getdoc(getattr(agentoci.Engine, name))
 
