@@ -73,7 +73,7 @@ def login_options(function: F) -> F:
         "--authfile",
         "access_authfile",
         type=click.Path(dir_okay=False, path_type=Path),
-        help="Keep the login in this file instead.",
+        help="The file of logins to change, instead.",
     )
     return _giving(authfile, *_CONNECTION)(function)
 

@@ -260,6 +260,11 @@ def rm_command(engine: Engine, /, names: tuple[str, ...], form: str, **switches:
         return
     if switches["dry_run"] or form == "json":
         raise click.UsageError("--dry-run and --format json go with --remote")
+    for name in names:
+        if "/" in name:
+            raise click.UsageError(
+                f"{name!r} is an image: rm --remote, or rmi for one that is here"
+            )
     _each(engine, names, lambda found: engine.runs.remove(found, force=switches["force"]))
 
 

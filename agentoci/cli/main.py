@@ -55,6 +55,23 @@ COMMANDS: Final = {
 """Name → (module of `agentoci.cli`, help): `agent --help` reads this and imports no command."""
 
 
+_OTHER_TOOLS: Final = {
+    "catalog": "search",
+    "copy": "cp",
+    "delete": "rm --remote",
+    "digest": "manifest head --digest",
+    "image": "images",
+    "list": "images",
+    "list-tags": "tags",
+    "ls": "tags",
+    "mirror": "sync",
+    "referrers": "discover",
+    "repo": "tags",
+    "resolve": "manifest head --digest",
+    "tree": "discover --format tree",
+}
+"""What docker, oras, crane, skopeo, regctl and helm call it → our command."""
+
 _COLLECT_SELDOM: Final = 100_000
 """New objects between two searches for garbage cycles: a command makes many and ends soon."""
 
@@ -99,8 +116,9 @@ class LazyGroup(click.Group):
         if name not in COMMANDS and not name.startswith("-"):
             import difflib
 
-            near = difflib.get_close_matches(name, COMMANDS, 1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            near = [_OTHER_TOOLS.get(name), *difflib.get_close_matches(name, COMMANDS, 1)]
+            meant = next(filter(None, near), None)
+            hint = f" Did you mean {meant!r}?" if meant else ""
             raise click.UsageError(f"no such command: {name!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -96,7 +96,11 @@ def test_a_pinned_reference_means_that_content_or_nothing(agent: Agent, stocked:
 
 
 @pytest.mark.parametrize(
-    ("typed", "meant"), [("imags", "images"), ("biuld", "build"), ("pul", "pull")]
+    ("typed", "meant"),
+    [
+        *(("imags", "images"), ("biuld", "build"), ("pul", "pull")),
+        *(("ls", "tags"), ("copy", "cp"), ("resolve", "manifest head --digest")),
+    ],
 )
 def test_an_unknown_command_names_its_neighbour(agent: Agent, typed: str, meant: str):
     refused = agent(typed, code=2)

@@ -81,6 +81,14 @@ def test_tags_of_the_local_store_and_of_a_layout(agent: Agent, stocked: Path, tm
     assert agent("tags", f"oci:{tmp_path}/layout").lines == ["2.0", "1.0"]
 
 
+def test_a_tag_that_is_not_there_is_looked_for_in_the_list(agent: Agent, fake: FakeRegistry):
+    digest = stock(fake, "1.0")
+    missing = agent("inspect", f"{fake.host}/team/bot:9", code=6)
+    assert f"hint: agent tags {fake.host}/team/bot lists what is there" in missing.err
+    other = digest.replace(digest[-4:], "0000")
+    assert "hint" not in agent("inspect", f"{fake.host}/team/bot@{other}", code=6).err
+
+
 def test_unknown_repositories_are_not_found(agent: Agent, fake: FakeRegistry, tmp_path: Path):
     assert "team/bot" in agent("tags", f"{fake.host}/team/bot", code=6).err
     assert "no such repository in the local store" in agent("tags", "nothing", code=6).err
@@ -175,6 +183,8 @@ def test_registry_that_deletes_nothing_is_told_from_one_that_denies(
 def test_switches_of_images_go_with_remote(agent: Agent):
     for switch in (["--dry-run"], ["--format", "json"]):
         assert "--remote" in agent("rm", *switch, "coord_001", code=2).err
+    refused = agent("rm", "h.io/team/bot:1.0", code=2)
+    assert "'h.io/team/bot:1.0' is an image: rm --remote" in refused.err
 
 
 # Prune
