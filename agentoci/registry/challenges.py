@@ -17,6 +17,7 @@ _PARAMETER: Final = re.compile(
 _WORD: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)(?=\s|,|$)")
 _SCHEMES: Final = frozenset({"basic", "bearer", "negotiate", "ntlm", "digest", "kerberos"})
 _NEXT: Final = re.compile(r"[^,]*(?:,|$)")
+_MORE: Final = re.compile(r"[ \t]*+[^,]", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def parse_challenges(header: str) -> tuple[Challenge, ...]:
 
 def _opens(header: str, word: re.Match[str]) -> bool:
     """Whether a word opens a challenge, rather than being the tail of an unquoted list."""
-    return word[1].lower() in _SCHEMES or header[word.end() :].lstrip(" \t")[:1] not in {"", ","}
+    return word[1].lower() in _SCHEMES or _MORE.match(header, word.end()) is not None
 
 
 def misses_scope(challenges: Sequence[Challenge]) -> bool:

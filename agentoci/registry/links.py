@@ -11,7 +11,7 @@ from agentoci.registry.origin import Origin, joined
 from agentoci.registry.transport import Answer
 
 _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
-_NEXT: Final = re.compile(r""";\s*rel\s*=\s*(?:"[^"]*\bnext\b[^"]*"|next\b)""", re.IGNORECASE)
+_RELATION: Final = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""", re.IGNORECASE)
 
 
 def next_page(answer: Answer, home: Origin) -> str | None:
@@ -21,7 +21,7 @@ def next_page(answer: Answer, home: Origin) -> str | None:
     another host raises UnsafeDestination.
     """
     for target, parameters in _LINK.findall(answer.headers.get("Link", "")):
-        if not _NEXT.search(parameters):
+        if "next" not in _relations(parameters):
             continue
         url = joined(answer.url, target)
         if Origin.of(url).host != home.host:
@@ -31,3 +31,9 @@ def next_page(answer: Answer, home: Origin) -> str | None:
         parts = urlsplit(url)
         return f"{home}{parts.path}?{parts.query}"
     return None
+
+
+def _relations(parameters: str) -> list[str]:
+    """What a link leads to; several relations may stand in quotes."""
+    found = _RELATION.findall(parameters)
+    return [word for quoted, bare in found for word in (quoted or bare).lower().split()]

@@ -23,6 +23,7 @@ _UNITS: Final = {
     "ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
 }  # fmt: skip
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ns|us|µs|μs|ms|s|m|h)")
+_LONGEST_TEXT: Final = 100
 _NUMBER: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(?:,.*|;.*)?")
 
 
@@ -84,6 +85,8 @@ class Patience:
 
 def retry_after(text: str, now: datetime) -> float | None:
     """Seconds that a Retry-After asks for: a number, an HTTP date, or a Go duration (`1.9ms`)."""
+    if len(text) > _LONGEST_TEXT:  # the patterns take hours for what a server may send
+        return None
     if match := _NUMBER.fullmatch(text):
         return float(match[1])
     if parts := _DURATION.findall(text.partition(",")[0]):
