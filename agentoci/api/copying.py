@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from agentoci._internal.threads import each
 from agentoci.api.ends import (
     SourceEnd,
     TargetEnd,
@@ -273,8 +273,7 @@ def _planned(plan: CopyPlan, start: SourceEnd, end: TargetEnd, rules: CopyRules)
         found = find_attachments(start.target, start.root, options=options)
         plan = replace(plan, attached=found.found, left_out=found.left_out)
     needed = _needed(start, [start.root, *(item.desc.bare() for item in plan.attached)])
-    with ThreadPoolExecutor(_LOOKS, thread_name_prefix="look") as pool:
-        there = list(pool.map(end.target.exists, needed))
+    there = each(end.target.exists, needed, workers=_LOOKS, name="look")
     return replace(
         plan,
         moves=tuple(desc for desc, here in zip(needed, there, strict=True) if not here),

@@ -6,12 +6,12 @@ A registry lists tags only, so what no tag leads to is not seen, and is left alo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 from agentoci._internal import limits
+from agentoci._internal.threads import each
 from agentoci.api.tags import resolve_tags
 from agentoci.content.graph import GraphTooLarge, fetch_raw_manifest
 from agentoci.content.protocols import ContentNotFound
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 _ATTACHMENT: Final = r"(sha256|sha512)-([0-9a-f]{64,128})(?:\.[a-z]+)?"
 _LENGTHS: Final = {"sha256": 64, "sha512": 128}
 _WORKERS: Final = 8
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,9 @@ class GraphReader:
         fresh = {digest for digest in digests if digest not in self._looked}
         self._looked |= fresh
         listed = [self._descriptors[digest] for digest in sorted(fresh)]
-        for subject, entries in zip(listed, self._each(self._referrers, listed), strict=True):
+        for subject, entries in zip(
+            listed, each(self._referrers, listed, workers=_WORKERS, name="graph"), strict=True
+        ):
             for entry in entries:
                 self._descriptors.setdefault(entry.digest, entry)
                 self._pin_checkpoint(entry.digest, entry.artifact_type)
@@ -135,7 +135,9 @@ class GraphReader:
             if digest not in self._read
             and (digest in wanted or desc.media_type in mediatypes.INDEXES)
         ]:
-            for desc, content in zip(pending, self._each(self._fetch, pending), strict=True):
+            for desc, content in zip(
+                pending, each(self._fetch, pending, workers=_WORKERS, name="graph"), strict=True
+            ):
                 self._read.add(desc.digest)
                 if content is not None:
                     self._take_in(desc, content)
@@ -172,10 +174,3 @@ class GraphReader:
             return fetch_raw_manifest(self._repository, desc)
         except ContentNotFound:
             return None
-
-    def _each(self, act: Callable[[Descriptor], T], items: Sequence[Descriptor]) -> list[T]:
-        pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="graph")
-        try:
-            return list(pool.map(act, items))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)

@@ -6,11 +6,11 @@ import contextlib
 import difflib
 import random
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from agentoci._internal.threads import each
 from agentoci.api.ends import entry_meant, open_source
 from agentoci.api.locations import LayoutLocation, Location, given_name, parse_location
 from agentoci.content.protocols import ContentNotFound, ReadableTarget, Target
@@ -61,9 +61,7 @@ def add(
     is not there keeps all from being listed. `as_image` writes the profile of container images;
     None keeps what the index has. Raises ContentNotFound, IndexContended, registry errors.
     """
-    _ = engine.client  # made before several threads ask for it
-    with ThreadPoolExecutor(_WORKERS) as pool:
-        entries = list(pool.map(partial(entry_of, engine), images))
+    entries = each(partial(entry_of, engine), images, workers=_WORKERS, name="entries")
     done = _update(engine, where, lambda index: index.with_entries(entries), as_image=as_image)
     before = done.before or SearchIndex()
     listed = SearchIndex(entries).entries

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from agentoci._internal.threads import each
 from agentoci.api.locations import LayoutLocation, parse_location
 from agentoci.api.repositories import open_repository, repository_named
 from agentoci.content.protocols import ContentNotFound, Resolver
@@ -80,12 +80,8 @@ def resolve_tags(source: Resolver, tags: Sequence[str]) -> dict[str, Descriptor]
         except ContentNotFound:
             return None
 
-    pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="tags")
-    try:
-        found = list(zip(tags, pool.map(resolve, tags), strict=True))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-    return {tag: desc for tag, desc in found if desc is not None}
+    found = each(resolve, tags, workers=_WORKERS, name="tags")
+    return {tag: desc for tag, desc in zip(tags, found, strict=True) if desc is not None}
 
 
 def _of_entries(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
 
 from agentoci._internal import limits
+from agentoci._internal.threads import each
 from agentoci.content.protocols import Fetcher
 from agentoci.content.reader import fetch_bytes
 from agentoci.errors import Integrity
@@ -13,6 +16,8 @@ from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import AnyManifest, parse_manifest
+
+_TOO_LARGE: Final = "indexes nest too deep or name too many manifests"
 
 
 class GraphTooLarge(Integrity):
@@ -70,11 +75,15 @@ def walk(source: Fetcher, root: Descriptor, *, workers: int = 1) -> Graph:
     `fetch_manifest` raises.
     """
     found: dict[Digest, tuple[Descriptor, AnyManifest]] = {}
-    level, depth = [root], 0
+    level, depth, held = [root], 0, 0
     while level:
         if depth > limits.MAX_INDEX_DEPTH or len(found) + len(level) > limits.MAX_GRAPH_NODES:
-            raise GraphTooLarge(f"{root.digest}: indexes nest too deep or name too many manifests")
-        for desc, manifest in zip(level, _fetch_all(source, level, workers), strict=True):
+            raise GraphTooLarge(f"{root.digest}: {_TOO_LARGE}")
+        held += sum(desc.size for desc in level)
+        if held > limits.MAX_GRAPH_BYTES:
+            raise GraphTooLarge(f"{root.digest}: leads to {held} bytes of manifests")
+        manifests = each(partial(fetch_manifest, source), level, workers=workers, name="walk")
+        for desc, manifest in zip(level, manifests, strict=True):
             exact = replace(desc, size=len(manifest.raw), size_is_hint=False)
             found[desc.digest] = (exact, manifest)
         below = (child for desc in level for child in found[desc.digest][1].children)
@@ -83,31 +92,23 @@ def walk(source: Fetcher, root: Descriptor, *, workers: int = 1) -> Graph:
     return _in_order(found, root)
 
 
-def _fetch_all(source: Fetcher, descs: Sequence[Descriptor], workers: int) -> list[AnyManifest]:
-    if workers == 1 or len(descs) == 1:
-        return [fetch_manifest(source, desc) for desc in descs]
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(min(workers, len(descs)), thread_name_prefix="walk") as pool:
-        futures = [pool.submit(fetch_manifest, source, desc) for desc in descs]
-        try:
-            return [future.result() for future in futures]
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
 def _in_order(found: Mapping[Digest, tuple[Descriptor, AnyManifest]], root: Descriptor) -> Graph:
-    """Children before those that list them; every blob once."""
+    """Children before those that list them; every blob once.
+
+    Raises GraphTooLarge: what is listed high up can be far down on another way.
+    """
     manifests: dict[Digest, tuple[Descriptor, AnyManifest]] = {}
     blobs: dict[Digest, Descriptor] = {}
 
-    def visit(digest: Digest) -> None:
+    def visit(digest: Digest, depth: int = 0) -> None:
         if digest in manifests:
             return
+        if depth > limits.MAX_INDEX_DEPTH:
+            raise GraphTooLarge(f"{root.digest}: {_TOO_LARGE}")
         desc, manifest = found[digest]
         for child in manifest.children:
             if child.is_manifest:
-                visit(child.digest)
+                visit(child.digest, depth + 1)
             else:
                 _add_blob(blobs, child)
         manifests[digest] = (desc, manifest)

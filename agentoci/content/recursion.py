@@ -8,12 +8,12 @@ they stay behind unless asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
 from agentoci._internal import limits
+from agentoci._internal.threads import each
 from agentoci.content.copy import Copied, CopyOptions, copy
 from agentoci.content.graph import GraphTooLarge, walk
 from agentoci.content.protocols import ContentNotFound, ReadableTarget, ReferrerLister, Target
@@ -127,10 +127,10 @@ def find_attachments(
     options = options or RecursionOptions()
     search = _Search(src, options)
     level = search.take(root)
-    with ThreadPoolExecutor(options.copying.workers, thread_name_prefix="referrers") as pool:
-        while level:
-            found = pool.map(partial(attached_to, src, options.beside_source), level)
-            level = [desc for one in found for item in one for desc in search.judge(item)]
+    look = partial(attached_to, src, options.beside_source)
+    while level:
+        found = each(look, level, workers=options.copying.workers, name="referrers")
+        level = [desc for one in found for item in one for desc in search.judge(item)]
     return Attachments(tuple(search.found.values()), tuple(search.left_out.values()))
 
 
