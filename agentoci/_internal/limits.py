@@ -38,6 +38,9 @@ MAX_INDEX_DEPTH: Final = 8
 MAX_GRAPH_NODES: Final = 10_000
 """Manifests reachable from one reference; a cycle or a bomb ends here."""
 
+MAX_GRAPH_BYTES: Final = 256 * MIB
+"""Of all those manifests together; they are held in memory, and real ones have 2 KiB each."""
+
 MAX_ARCHIVE_MEMBERS: Final = 200_000
 """Entries of a layout archive that is read at random; where each lies is held in memory."""
 

@@ -62,6 +62,32 @@ def test_a_graph_of_too_many_manifests(monkeypatch: pytest.MonkeyPatch) -> None:
         walk(target, put_manifest(target, Index.build(images)))
 
 
+def test_a_chain_whose_links_are_all_listed_at_the_top() -> None:
+    """Level by level it looks flat; that it is deep was found by Python's own limit."""
+    target = MemoryTarget()
+    chain = [put_image(target, b"layer")]
+    for number in range(1500):
+        link = Index.build(chain[-1:], annotations={"number": f"{number}"})
+        chain.append(put_manifest(target, link))
+    with pytest.raises(GraphTooLarge, match="nest too deep"):
+        walk(target, put_manifest(target, Index.build(chain[::-1])))
+
+
+def test_manifests_that_are_too_large_together_are_not_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten thousand manifests of 4 MiB each were held in memory."""
+    target = MemoryTarget()
+    images = [put_image(target, b"layer", note="x" * 1000 + f"{n}") for n in range(6)]
+    root = put_manifest(target, Index.build(images))
+    needed = root.size + sum(image.size for image in images)
+    monkeypatch.setattr(limits, "MAX_GRAPH_BYTES", needed)
+    assert len(walk(target, root).manifests) == 7
+    monkeypatch.setattr(limits, "MAX_GRAPH_BYTES", needed - 1)
+    with pytest.raises(GraphTooLarge, match=f"leads to {needed} bytes of manifests"):
+        walk(target, root)
+
+
 def test_a_bomb_of_shared_indexes_is_walked_once() -> None:
     target = MemoryTarget()
     root = put_image(target, b"layer")
