@@ -8,13 +8,14 @@ import click
 
 from agentoci.cli import output
 from agentoci.cli.access import access_options
-from agentoci.cli.params import PAIR, format_option
+from agentoci.cli.params import DIGEST, PAIR, format_option
 
 if TYPE_CHECKING:
     from agentoci.api.discovery import Discovered
     from agentoci.api.engine import Engine
     from agentoci.api.repair import Repair
     from agentoci.content.recursion import Attachment
+    from agentoci.spec.digest import Digest
 
 _SHOWN: Final = 60
 """Characters of annotations in a table; --format json shows them whole."""
@@ -85,7 +86,7 @@ def attach_command(
 
 @click.command("discover")
 @click.argument("image")
-@click.argument("digests", nargs=-1, metavar="[DIGEST]...")
+@click.argument("digests", nargs=-1, type=DIGEST, metavar="[DIGEST]...")
 @click.option("--artifact-type", metavar="TYPE", help="List only what is of this type.")
 @click.option("-r", "--recursive", is_flag=True, help="List what speaks of those, too.")
 @click.option("--local", is_flag=True, help="Look in the local store, whatever the name says.")
@@ -104,7 +105,7 @@ def attach_command(
 def discover_command(
     engine: Engine,
     image: str,
-    digests: tuple[str, ...],
+    digests: tuple[Digest, ...],
     *,
     artifact_type: str | None,
     recursive: bool,
@@ -141,9 +142,8 @@ def discover_command(
     if artifact_type or recursive or local:
         raise click.UsageError("--repair mends a registry's whole list of one image")
     from agentoci.api.repair import repair as mend
-    from agentoci.spec.digest import Digest
 
-    done = mend(engine, image, [Digest.parse(text) for text in digests], dry_run=dry_run)
+    done = mend(engine, image, digests, dry_run=dry_run)
     _show_repair(done, form, dry_run=dry_run)
     if dry_run:
         done.check()

@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from agentoci.spec.descriptor import InvalidPlatform, Platform
+from agentoci.spec.digest import Digest, InvalidDigest
 from agentoci.spec.reference import InvalidReference, Reference
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -66,6 +67,24 @@ class PlatformParam(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{exc.message} ({exc.hint})", param, ctx)
 
 
+class DigestParam(click.ParamType):  # type: ignore[type-arg]
+    """`sha256:HEX`."""
+
+    name = "digest"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Digest:
+        """Parse it; a bad one is a usage error."""
+        if isinstance(value, Digest):
+            return value
+        try:
+            return Digest.parse(value)
+        except InvalidDigest as exc:
+            self.fail(exc.message, param, ctx)
+
+
+DIGEST: Final = DigestParam()
 PLATFORM: Final = PlatformParam()
 REFERENCE: Final = ReferenceParam()
 PAIR: Final = PairParam()

@@ -142,6 +142,8 @@ def test_wrong_usage(agent: Agent, report: Path):
     digest = "sha256:" + "0" * 64
     for wrong in ([digest], ["--dry-run"], ["--repair", "-r"], ["--repair", *kind]):
         assert agent("discover", "talker:1.0", *wrong, code=2).err
+    refused = agent("discover", "--repair", "talker:1.0", "sha256:abc", code=2)
+    assert "'sha256:abc' is not a digest" in refused.err
     assert "no list can be wrong" in agent("discover", "--repair", "talker:1.0", code=2).err
 
 
