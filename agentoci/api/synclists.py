@@ -20,6 +20,7 @@ _DOCUMENT: Final = re.compile(r"\s*(?:#[^\n]*\n\s*)*(?:\{|---|[A-Za-z_]+:(?:\s|$
 """How a document begins; a line of images begins with a reference."""
 
 _GLOB: Final = frozenset("*?[")
+_FORMS: Final = "write lines of SOURCE TARGET, or a document with images:"
 _EXPECTED: Final = {
     "string_type": "text",
     "bool_type": "true or false",
@@ -48,10 +49,13 @@ class SyncEntry:
 
 def read_sync_list(content: bytes, *, file: str) -> list[SyncEntry]:
     """Read a list in either form; raises SourceFaults with every fault found."""
-    text = content[:4096].decode("utf-8", "replace").removeprefix("\ufeff")
-    if _DOCUMENT.match(text):
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise SourceFaults([Fault(file, 1, 1, "not a text in UTF-8", hint=_FORMS)]) from exc
+    if _DOCUMENT.match(text[:4096]):
         return _read_document(content, file=file)
-    return _read_lines(content, file=file)
+    return _read_lines(text, file=file)
 
 
 def matching_tags(tags: Iterable[str], wanted: Sequence[str]) -> list[str]:
@@ -64,10 +68,10 @@ def is_pattern(tag: str) -> bool:
     return not _GLOB.isdisjoint(tag)
 
 
-def _read_lines(content: bytes, *, file: str) -> list[SyncEntry]:
+def _read_lines(text: str, *, file: str) -> list[SyncEntry]:
     entries: list[SyncEntry] = []
     faults: list[Fault] = []
-    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):
+    for number, line in enumerate(text.splitlines(), 1):
         words = line.partition("#")[0].split()
         if len(words) > 2:
             column = line.index(words[2]) + 1
@@ -78,8 +82,7 @@ def _read_lines(content: bytes, *, file: str) -> list[SyncEntry]:
     if faults:
         raise SourceFaults(faults)
     if not entries:
-        hint = "write lines of SOURCE TARGET, or a document with images:"
-        raise SourceFaults([Fault(file, 1, 1, "the list names no image", hint=hint)])
+        raise SourceFaults([Fault(file, 1, 1, "the list names no image", hint=_FORMS)])
     return entries
 
 
@@ -110,7 +113,10 @@ def _read_document(content: bytes, *, file: str) -> list[SyncEntry]:
 
 
 def _faults(located: Located, error: ValidationError) -> list[Fault]:
-    return [_fault(located, entry) for entry in error.errors(include_url=False)]
+    entries = error.errors(include_url=False)
+    # a list all of whose images are wrong is not empty, though pydantic says so, too
+    told = [one for one in entries if one["type"] != "too_short"] or entries
+    return [_fault(located, entry) for entry in told]
 
 
 def _fault(located: Located, entry: Any) -> Fault:
@@ -123,6 +129,8 @@ def _fault(located: Located, entry: Any) -> Fault:
             return located.fault(path, message, hint=hint, at_key=True)
         case "missing":
             return located.fault(path[:-1], f"{shown}: '{path[-1]}' is missing")
+        case "too_short":
+            return located.fault(path, f"{shown}: the list names no image")
         case kind if kind in _EXPECTED:
             message = f"{shown}: expected {_EXPECTED[kind]}, found {kind_of(entry['input'])}"
             return located.fault(path, message, hint=_spelling(located, path, kind))

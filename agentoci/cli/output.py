@@ -66,6 +66,11 @@ def talk(text: str) -> None:
     sys.stderr.flush()
 
 
+def told(what: str, message: str) -> str:
+    """A message that says what it is about, once."""
+    return message if what in message else f"{what}: {message}"
+
+
 def warning(text: str) -> None:
     """Something that the user should know."""
     talk(f"warning: {text}")

@@ -66,7 +66,7 @@ def search_command(
     found = search(engine, query, options)
     for complaint in found.complaints:
         if found.failure is None or complaint.error is not found.failure:
-            output.warning(_told(str(complaint.source), complaint.message))
+            output.warning(output.told(str(complaint.source), complaint.message))
     if form == "json":
         output.document(_document(query, found))
     elif found.failure is None:
@@ -75,10 +75,6 @@ def search_command(
             output.talk(f"nothing found for {query!r}")
     if found.failure is not None:
         raise found.failure
-
-
-def _told(source: str, message: str) -> str:
-    return message if source in message else f"{source}: {message}"
 
 
 def _document(query: str, found: Searched) -> dict[str, object]:

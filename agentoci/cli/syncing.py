@@ -153,7 +153,7 @@ def _content(place: str) -> tuple[bytes, str]:
 def _say(row: SyncRow) -> None:
     say_left_out(row.left_out)
     if row.error is not None:
-        output.error(f"{row.source}: {row.error.message}", row.error.hint)
+        output.error(output.told(row.source, row.error.message), row.error.hint)
     elif row.outcome == "copied":
         attached = f", {row.attached} attached" if row.attached else ""
         output.talk(f"copied {row.target}: {output.size(row.moved_bytes)}{attached}")

@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Final
 
 from agentoci._internal import files, limits
 from agentoci.content.protocols import ContentNotFound, Reader
 from agentoci.content.referrers import fetch_referrer, of_type
+from agentoci.errors import Invalid
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.store.archive import (
@@ -25,6 +26,8 @@ from agentoci.store.archive import (
     parse_metadata,
 )
 from agentoci.store.index import Entry
+
+_A_LAYOUT: Final = "oci:DIR is a layout in a folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +132,8 @@ def writing_archive(path: Path) -> Iterator[ArchiveWriter]:
     """
     if not path.absolute().parent.is_dir():
         raise ContentNotFound(f"{path.parent}: no such folder")
+    if path.is_dir():
+        raise Invalid(f"{path}: a folder, where an archive is to be written", hint=_A_LAYOUT)
     with files.replacing(path.absolute()) as stream:
         writer = ArchiveWriter(stream)
         yield writer
@@ -153,7 +158,7 @@ class _Slice:
 
 def _open(path: Path) -> IO[bytes]:
     if path.exists() and not path.is_file():
-        raise BadArchive(f"{path}: not a file", hint="oci:DIR is a layout in a folder")
+        raise BadArchive(f"{path}: not a file", hint=_A_LAYOUT)
     try:
         return path.open("rb", buffering=0)
     except FileNotFoundError:

@@ -19,7 +19,7 @@ from agentoci.api.locations import (
 )
 from agentoci.content.protocols import ContentNotFound
 from agentoci.content.standing import IfExists, NameTaken
-from agentoci.errors import AgentociError
+from agentoci.errors import AgentociError, Invalid
 from agentoci.registry.repository import Repository
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor, Platform
@@ -431,6 +431,15 @@ def test_verbs_that_read_no_archive_say_how_to_get_at_its_image() -> None:
         parse_location("oci-archive:bot.tar:bot:1.0")
     assert caught.value.hint is not None
     assert "agent cp oci-archive:bot.tar:bot:1.0 NAME:TAG" in caught.value.hint
+
+
+def test_a_folder_is_no_archive_to_write(engine: Engine, tmp_path: Path) -> None:
+    bot = LayoutStore.create(tmp_path / "layout", clock=engine.clock)
+    bot.tag(put_image(bot, b"a"), "bot:1.0")
+    with pytest.raises(Invalid, match="a folder, where an archive") as caught:
+        engine.copies.copy(f"oci:{tmp_path}/layout", f"oci-archive:{tmp_path}")
+    assert caught.value.hint == "oci:DIR is a layout in a folder"
+    assert [path.name for path in tmp_path.parent.glob(f".{tmp_path.name}*")] == []
 
 
 @pytest.mark.parametrize("location", ["oci:{}/none", "oci-archive:{}/none.tar", "none:1.0"])

@@ -55,7 +55,7 @@ images:
     [
         ("a b c\n", 1, "found more", None),
         ("# nothing\n", 1, "names no image", "images:"),
-        ("images: []\n", 1, "at least 1 item", None),
+        ("images: []\n", 1, "images: the list names no image", None),
         ("images:\n  - sorce: h.io/a\n", 2, "unknown key 'sorce'", "did you mean 'source'?"),
         ("imges: []\n", 1, "unknown key 'imges'", "did you mean 'images'?"),
         ("images:\n  - target: h.io/a\n", 2, "'source' is missing", None),
@@ -76,3 +76,18 @@ def test_faults_of_a_list(text: str, line: int, said: str, hint: str | None) -> 
     if hint is not None:
         assert fault.hint is not None
         assert hint in fault.hint
+
+
+def test_a_list_of_wrong_images_is_not_called_empty() -> None:
+    assert [one.message for one in faults("images:\n  - src: h.io/a\n")] == [
+        "images[0].source: 'source' is missing",
+        "unknown key 'src'",
+    ]
+
+
+def test_a_list_is_text() -> None:
+    with pytest.raises(SourceFaults) as caught:
+        read_sync_list(b"h.io/a\xff\n", file="list")
+    [fault] = caught.value.faults
+    assert (fault.file, fault.message) == ("list", "not a text in UTF-8")
+    assert read_sync_list(b"\xef\xbb\xbfh.io/a\n", file="list") == [SyncEntry("h.io/a")]

@@ -176,7 +176,7 @@ def test_sync_from_stdin_goes_on_after_failures(
         "sync", "-", "--report", report, "--format", "json", stdin=lines.encode(), code=1
     )
     assert "1 of 2 images failed" in failed.err
-    assert f"error: {bot.host}/team/bot:none" in failed.err
+    assert f"error: {bot.host}/team/bot:none: not found" in failed.err
     assert json.loads(report.read_bytes()) == failed.json
     assert [(row["outcome"], row["exitCode"]) for row in failed.json["images"]] == [
         ("failed", 6),
