@@ -118,6 +118,14 @@ def entry_meant(
     raise ContentNotFound(f"{where}: say which image: {location}:NAME", hint=hint)
 
 
+def find_in_layout(
+    engine: Engine, location: LayoutLocation, *, by_name: bool = False
+) -> tuple[LayoutStore, Entry]:
+    """A layout, opened for reading, and what a location means in it; raises ContentNotFound."""
+    layout = LayoutStore.open(location.folder, clock=engine.clock)
+    return layout, entry_meant(layout.index.read(), location, by_name=by_name)
+
+
 def named_images(entries: Sequence[Entry]) -> list[Entry]:
     """The entries with names that are images' names."""
     return [entry for entry in entries if entry.name and not is_attachment_tag(entry.name)]

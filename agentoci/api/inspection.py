@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentoci._internal import limits
-from agentoci.api.ends import entry_meant
+from agentoci.api.ends import find_in_layout
 from agentoci.api.locations import LayoutLocation, parse_location
 from agentoci.content.graph import fetch_manifest
-from agentoci.content.protocols import ContentNotFound, Fetcher
+from agentoci.content.protocols import Fetcher
 from agentoci.content.reader import fetch_bytes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.imageconfig import ImageConfig
 from agentoci.spec.jsonio import Json
 from agentoci.spec.manifest import AnyManifest, Manifest
 from agentoci.store.images import layer_type, select_manifest
-from agentoci.store.layout import LayoutStore
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -80,14 +79,12 @@ def history(engine: Engine, text: str) -> list[HistoryRow]:
 def _locate(engine: Engine, text: str, *, remote: bool) -> tuple[Fetcher, Descriptor]:
     location = parse_location(text)
     if isinstance(location, LayoutLocation):
-        layout = LayoutStore.open(location.folder, clock=engine.clock)
-        return layout, entry_meant(layout.index.read(), location).desc.bare()
+        layout, found = find_in_layout(engine, location)
+        return layout, found.desc.bare()
     if not remote:
-        try:
-            return engine.store, engine.images.find(text).desc.bare()
-        except ContentNotFound:
-            if not engine.transfers.has_registry(text):
-                raise
+        entry = engine.transfers.find_here(text)
+        if entry is not None:
+            return engine.store, entry.desc.bare()
     reference = engine.transfers.at_registry(location)
     repository = engine.client.repository(reference)
     return repository, repository.resolve(reference.selector)

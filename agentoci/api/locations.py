@@ -101,6 +101,16 @@ def local_name(reference: Reference) -> str:
     return reference.tagged if reference.tag else str(reference)
 
 
+def reference_named(name: str | None) -> Reference | None:
+    """The name of an image in a layout or archive, read; raises InvalidReference.
+
+    None for a bare tag, as other tools write them there, and for no name at all.
+    """
+    if name is None or ("/" not in name and ":" not in name):
+        return None
+    return Reference.parse(name)
+
+
 def given_name(reference: Reference) -> str:
     """The name that a user gives an image; raises InvalidReference for one that pins a digest."""
     if reference.digest is not None:

@@ -108,13 +108,8 @@ def _source(engine: Engine, text: str) -> AnyLocation:
     location = parse_any_location(text)
     if not isinstance(location, Reference) or not location.is_local:
         return location
-    try:
-        engine.images.find(text)
-    except ContentNotFound:
-        if not engine.transfers.has_registry(text):
-            raise
-        return engine.transfers.at_registry(location)
-    return location
+    here = engine.transfers.find_here(text)
+    return location if here is not None else engine.transfers.at_registry(location)
 
 
 def _at_registry(text: str) -> Reference:

@@ -18,7 +18,6 @@ from agentoci.registry.search.gather import gather
 from agentoci.registry.search.hits import Found, Hit, Query, first, plain
 from agentoci.spec.reference import Reference
 from agentoci.store.index import Entry
-from agentoci.store.layout import LayoutStore
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -177,11 +176,10 @@ class _Asking:
         return Found(found.hits, warnings)
 
     def _read_layout(self, location: LayoutLocation) -> SearchIndex:
-        from agentoci.api.ends import entry_meant
+        from agentoci.api.ends import find_in_layout
         from agentoci.registry.search.artifact import read_index
 
-        layout = LayoutStore.open(location.folder, clock=self._engine.clock)
-        entry = entry_meant(layout.index.read(), location)
+        layout, entry = find_in_layout(self._engine, location)
         return read_index(layout, entry.desc.bare(), what=str(location)).index
 
     def _read_remote(self, location: Reference) -> tuple[SearchIndex, tuple[str, ...]]:

@@ -12,8 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from agentoci._internal.threads import each
 from agentoci.api.ends import entry_meant, open_source
-from agentoci.api.locations import LayoutLocation, Location, given_name, parse_location
-from agentoci.content.protocols import ContentNotFound, ReadableTarget, Target
+from agentoci.api.locations import (
+    LayoutLocation,
+    Location,
+    given_name,
+    parse_location,
+    reference_named,
+)
+from agentoci.content.protocols import ContentNotFound, Target
 from agentoci.registry.search.artifact import read_index
 from agentoci.registry.search.describe import Described, describe
 from agentoci.registry.search.document import (
@@ -93,15 +99,10 @@ def remove(engine: Engine, where: str, names: Sequence[str]) -> IndexChange:
 def list_agents(engine: Engine, where: str) -> SearchIndex:
     """What the index at `where` lists; raises NotASearchIndex, ContentNotFound, registry errors."""
     location = parse_location(where)
-    target: ReadableTarget
-    if isinstance(location, LayoutLocation):
-        target = LayoutStore.open(location.folder, clock=engine.clock)
-        root = entry_meant(target.index.read(), location).desc.bare()
-    else:
-        reference = engine.transfers.at_registry(location)
-        target = engine.client.repository(reference)
-        root = target.resolve(reference.selector)
-    return read_index(target, root, what=where).index
+    if not isinstance(location, LayoutLocation):
+        location = engine.transfers.at_registry(location)
+    with open_source(engine, location) as source:
+        return read_index(source.target, source.root, what=where).index
 
 
 def entry_of(engine: Engine, text: str) -> IndexedAgent:
@@ -127,12 +128,13 @@ def _reference(text: str, location: Location, name: str | None) -> Reference:
     """Under what name people will pull it."""
     if isinstance(location, Reference):
         return location
-    if name is None or not ("/" in name or ":" in name):
+    found = reference_named(name)
+    if found is None:
         raise InvalidReference(
             f"{text}: the layout does not say what the image is called",
             hint="tag it NAME:VERSION, or add it from its registry",
         )
-    return Reference.parse(name)
+    return found
 
 
 def _entry(text: str, reference: Reference, digest: Digest, found: Described) -> IndexedAgent:

@@ -6,10 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, Union
 
-from agentoci.api.ends import entry_meant
+from agentoci.api.ends import find_in_layout
 from agentoci.api.locations import LayoutLocation, parse_location
 from agentoci.content.graph import measured
-from agentoci.content.protocols import ContentNotFound
 from agentoci.content.recursion import Neighbours
 from agentoci.spec.descriptor import Descriptor
 from agentoci.store.index import Entry
@@ -47,17 +46,14 @@ def find_subject(
     """
     location = parse_location(text)
     if isinstance(location, LayoutLocation):
-        layout = LayoutStore.open(location.folder, clock=engine.clock)
-        return _held(layout, entry_meant(layout.index.read(), location), str(location))
-    if local or location.is_local:
-        try:
-            entry = engine.images.find(text)
-        except ContentNotFound:
-            if local or not engine.transfers.has_registry(text):
-                raise
-        else:
-            store = engine.writable_store if change else engine.store
-            return _held(store, entry, text)
+        return _held(*find_in_layout(engine, location), str(location))
+    entry = None
+    if local:
+        entry = engine.images.find(text)
+    elif location.is_local:
+        entry = engine.transfers.find_here(text)
+    if entry is not None:
+        return _held(engine.writable_store if change else engine.store, entry, text)
     reference = engine.transfers.at_registry(location)
     repository = engine.client.repository(reference, push=change)
     root = repository.resolve(reference.selector)

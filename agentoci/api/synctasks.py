@@ -13,6 +13,7 @@ from agentoci.api.locations import (
     ArchiveLocation,
     LayoutLocation,
     parse_any_location,
+    reference_named,
 )
 from agentoci.api.repositories import as_written
 from agentoci.api.synclists import SyncEntry, is_pattern, matching_tags
@@ -114,9 +115,7 @@ def reference_of(source: AnyLocation) -> Reference | None:
     """The name of an image as a reference; None for a bare tag of a layout."""
     if isinstance(source, Reference):
         return source
-    if source.name is None or not ("/" in source.name or ":" in source.name):
-        return None
-    return Reference.parse(source.name)
+    return reference_named(source.name)
 
 
 def _choose(engine: Engine, entry: SyncEntry) -> _Chosen:

@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
-from agentoci.api.ends import entry_meant
+from agentoci.api.ends import find_in_layout
 from agentoci.api.locations import (
     LayoutLocation,
     Location,
     given_name,
     local_name,
     parse_location,
+    reference_named,
 )
 from agentoci.api.pushing import (
     PushOptions,
@@ -105,13 +106,10 @@ class Transfers:
 
         Raises ImageNotFound when it is not here and its name leads to no registry.
         """
-        try:
-            return self._engine.images.find(text).desc.bare()
-        except ContentNotFound:
-            if not self.has_registry(text):
-                raise
-        pulled = self.pull(text)
-        return self._engine.images.find(pulled.target).desc.bare()
+        entry = self.find_here(text)
+        if entry is None:
+            entry = self._engine.images.find(self.pull(text).target)
+        return entry.desc.bare()
 
     def save(self, texts: list[str], stream: IO[bytes]) -> list[Digest]:
         """Write images to a stream as one OCI archive; returns their digests."""
@@ -196,6 +194,18 @@ class Transfers:
         repository = f"{prefix}/{reference.repository}" if prefix else reference.repository
         return reference.at(host, repository)
 
+    def find_here(self, text: str) -> Entry | None:
+        """The image in the local store; None when it is not here, and its name leads elsewhere.
+
+        Raises ImageNotFound when it is not here and its name leads to no registry.
+        """
+        try:
+            return self._engine.images.find(text)
+        except ContentNotFound:
+            if not self.has_registry(text):
+                raise
+            return None
+
     def has_registry(self, text: str) -> bool:
         """Whether a name says where to look for it beyond the local store."""
         location = parse_location(text)
@@ -206,8 +216,7 @@ class Transfers:
     def _source(self, location: Location) -> tuple[ReadableTarget, str, Callable[[], str]]:
         """The target to read from, what to ask it for, and how it is called by itself."""
         if isinstance(location, LayoutLocation):
-            layout = LayoutStore.open(location.folder, clock=self._engine.clock)
-            entry = entry_meant(layout.index.read(), location, by_name=True)
+            layout, entry = find_in_layout(self._engine, location, by_name=True)
             selector = entry.name or str(entry.digest)
             return layout, selector, lambda: _name_here(entry, location)
         reference = self.at_registry(location)
@@ -236,18 +245,19 @@ def _name_here(entry: Entry, location: LayoutLocation) -> str:
     """The name that an image of a layout gets here; other tools write bare tags there."""
     if entry.name is None:
         return str(entry.digest)
-    if "/" not in entry.name and ":" not in entry.name:
+    reference = reference_named(entry.name)
+    if reference is None:
         raise NoRegistry(
             f"{location}: the layout calls it {entry.name!r}, which is a tag without a name",
             hint=f"say how to call it here: agent pull {location} NAME:{entry.name}",
         )
-    return local_name(Reference.parse(entry.name))
+    return local_name(reference)
 
 
 def _with_good_name(entry: Entry) -> Entry:
     """An archive may call an image anything, and other tools write bare tags."""
     name = None
     with contextlib.suppress(InvalidReference):
-        if entry.name is not None and ("/" in entry.name or ":" in entry.name):
-            name = given_name(Reference.parse(entry.name))
+        reference = reference_named(entry.name)
+        name = given_name(reference) if reference else None
     return Entry(entry.desc, name)
