@@ -20,10 +20,17 @@ def sync_folder(path: Path) -> None:
 
 @contextlib.contextmanager
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
-    """Write a sibling temporary file and rename it over `path`; readers never see half a file."""
+    """Write a sibling temporary file and rename it over `path`; readers never see half a file.
+
+    A folder that takes no file is told by the name that was to be written.
+    """
     import tempfile  # not at the top: listing images pays for nothing it does not use
 
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as exc:
+        exc.filename = str(path)
+        raise
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Final, NoReturn
 
-from agentoci.errors import AgentociError, NotFound
+from agentoci.errors import AgentociError, Denied, NotFound
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,8 +62,12 @@ def writing(target: Path | None) -> Iterator[IO[bytes]]:
 
 
 def talk(text: str) -> None:
-    """A line for the person who watches."""
-    sys.stderr.write(clean(text) + "\n")  # one write: lines of several threads stay whole
+    """A line for the person who watches: what an image calls itself must not look like another."""
+    _say(_one_line(text))
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")  # one write: lines of several threads stay whole
     sys.stderr.flush()
 
 
@@ -76,9 +81,9 @@ def warning(text: str) -> None:
     talk(f"warning: {text}")
 
 
-def error(message: str, hint: str | None = None) -> None:
-    """What went wrong, and how to mend it."""
-    talk(f"error: {message}")
+def error(message: str, hint: str | None = None, *, lines: bool = False) -> None:
+    """What went wrong, and how to mend it; `lines` for a message that shows lines of a file."""
+    _say(clean(f"error: {message}")) if lines else talk(f"error: {message}")
     if hint:
         talk(f"hint: {hint}")
 
@@ -98,7 +103,8 @@ def unexpected(exc: Exception) -> int:
     if isinstance(exc, OSError):
         name = f"{exc.filename}: " if exc.filename else ""
         error(f"{name}{exc.strerror or exc}")
-        return 1
+        denied = exc.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+        return Denied.exit_code if denied else AgentociError.exit_code
     if debugging():
         import traceback
 

@@ -42,6 +42,6 @@ def translate_disk_errors(path: Path) -> Iterator[None]:
         if exc.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull(f"{path}: the disk is full", hint=_MAKE_ROOM) from exc
         if exc.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            hint = "set AGENTOCI_HOME to a folder that you may write"
+            hint = "take a folder that you may write; AGENTOCI_HOME sets the store's"
             raise StoreUnwritable(f"{path}: {exc.strerror}", hint=hint) from exc
         raise

@@ -147,9 +147,13 @@ def test_a_read_only_home_is_named(agent: Agent, read_only_home: Path, talker: P
     ):
         refused = agent(*command, code=5)
         assert str(read_only_home) in refused.err, command
-        assert "hint: set AGENTOCI_HOME to a folder that you may write" in refused.err, command
+        assert "hint: take a folder that you may write; AGENTOCI_HOME" in refused.err, command
     refused = agent("run", "talker:1.0", code=5)
     assert str(read_only_home) in refused.err
+    for target in (["save", "-o", f"{read_only_home}/x"], ["cp", "-q"]):
+        archive = [] if target[0] == "save" else [f"oci-archive:{read_only_home}/x"]
+        refused = agent(*target, "talker:1.0", *archive, code=5)
+        assert refused.err == f"error: {read_only_home}/x: Read-only file system\n"
 
 
 def test_a_home_that_is_a_file(agent: Agent, home: Path, talker: Path):

@@ -52,6 +52,13 @@ def test_an_error_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> N
     assert list(tmp_path.glob("*file*")) == [path]
 
 
+def test_a_folder_that_takes_no_file_is_told_by_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "file"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_atomically(path, b"new")
+    assert caught.value.filename == str(path)
+
+
 def test_a_replaced_link_leaves_its_target(tmp_path: Path) -> None:
     (tmp_path / "target").write_bytes(b"target")
     (tmp_path / "link").symlink_to("target")

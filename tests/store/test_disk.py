@@ -72,7 +72,7 @@ def test_a_folder_that_is_not_ours_to_write(public: LayoutStore, write: str) -> 
     ):
         WRITES[write](public, image)
     assert caught.value.exit_code == 5
-    assert caught.value.hint == "set AGENTOCI_HOME to a folder that you may write"
+    assert "AGENTOCI_HOME" in str(caught.value.hint)
     assert (public.root / "index.json").read_bytes() == index
 
 
