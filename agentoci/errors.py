@@ -20,10 +20,12 @@ SHOWN_BEFORE: Final = 60
 class AgentociError(Exception):
     """The root of everything this package raises on purpose.
 
-    The message names the thing, says what was expected; `hint` says how to fix it.
+    The message names the thing, says what was expected; `hint` says how to fix it. A message with
+    `shows_lines` is laid out in lines; line ends in any other one are not ours.
     """
 
     exit_code = 1
+    shows_lines = False
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -91,7 +93,8 @@ class Fault:
 
     def render(self) -> str:
         """`file:line:column: message`, the source line, a caret, and the hint."""
-        lines = [f"{self.file}:{self.line}:{self.column}: {self.message}"]
+        message = " ".join(self.message.split("\n"))
+        lines = [f"{self.file}:{self.line}:{self.column}: {message}"]
         if self.text:
             lines += [f"  | {shown}" for shown in self._with_caret()]
         if self.hint:
@@ -119,6 +122,8 @@ def _cells(text: str) -> int:
 
 class SourceFaults(Invalid):
     """All faults found in the user's files, reported together."""
+
+    shows_lines = True
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(sorted(faults, key=lambda f: (f.file, f.line, f.column)))

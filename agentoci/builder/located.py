@@ -9,6 +9,8 @@ from agentoci.errors import AgentociError, Fault
 class Located(AgentociError):
     """Another error with line and caret; the exit code is that of the cause."""
 
+    shows_lines = True
+
     def __init__(self, fault: Fault, cause: AgentociError) -> None:
         super().__init__(fault.render())
         self.exit_code = cause.exit_code

@@ -176,7 +176,7 @@ def _run(arguments: list[str]) -> int:
     try:
         status: Any = agent.main(arguments, prog_name="agent", standalone_mode=False)
     except AgentociError as exc:
-        output.error(exc.message, exc.hint)
+        output.error(exc.message, exc.hint, lines=exc.shows_lines)
         return exc.exit_code
     except click.exceptions.Exit as exc:
         return exc.exit_code
