@@ -17,7 +17,7 @@ from agentoci.api.ends import (
     shown_target,
     target_name,
 )
-from agentoci.api.locations import AnyLocation, ArchiveLocation, parse_any_location
+from agentoci.api.locations import AnyLocation, ArchiveLocation, parse_any_location, with_tag
 from agentoci.api.sharing import Traffic
 from agentoci.content.copy import Copied, CopyOptions, copy
 from agentoci.content.graph import walk
@@ -59,7 +59,8 @@ class CopyRules:
     """What to copy, and what to do with what is there.
 
     `recursive` brings what speaks of the image, checkpoints only with `checkpoints`; `platform`
-    picks one image of an index. `workers` is for one image (None: the usual number).
+    picks one image of an index. `if_exists` speaks of the target's own name; `tags` are given
+    besides it, and always move. `workers` is for one image (None: the usual number).
     """
 
     recursive: bool = False
@@ -67,6 +68,7 @@ class CopyRules:
     platform: Platform | None = None
     if_exists: IfExists = IfExists.REPLACE
     workers: int | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,8 @@ class Copies:
             named = present == done.digest and not anew
             with open_target(self._engine, target, name, traffic=traffic) as end:
                 recursion = _recursion(start, end, rules, progress, named=named)
-                return _copied(done, start, end, rules, recursion)
+                names = _all_names(end.name, target, rules.tags)
+                return _copied(done, start, end, names, rules, recursion)
 
     def look(
         self, source: AnyLocation, target: AnyLocation, rules: CopyRules | None = None
@@ -190,7 +193,7 @@ def _settled(
     `present` is what the target's name means. Raises NameTaken.
     """
     if present == done.digest:
-        more = rules.recursive and not isinstance(target, ArchiveLocation)
+        more = (rules.recursive or rules.tags) and not isinstance(target, ArchiveLocation)
         return None if more else replace(done, outcome=Outcome.EXISTS)
     if rules.if_exists is IfExists.REPLACE:
         return None
@@ -242,13 +245,27 @@ def _recursion(
     )
 
 
+def _all_names(name: str, target: AnyLocation, tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The target's name, and the same with the other tags; in a repository a tag is the name."""
+    if isinstance(target, Reference) and not target.is_local:
+        return tuple(dict.fromkeys((name, *tags)))
+    return tuple(dict.fromkeys((name, *(with_tag(name, tag) for tag in tags))))
+
+
 def _copied(
-    done: CopyDone, start: SourceEnd, end: TargetEnd, rules: CopyRules, options: RecursionOptions
+    done: CopyDone,
+    start: SourceEnd,
+    end: TargetEnd,
+    names: tuple[str, ...],
+    rules: CopyRules,
+    options: RecursionOptions,
 ) -> CopyDone:
-    ends = start.target, start.root, end.target, end.name
+    ends = start.target, start.root, end.target
     if not rules.recursive:
-        return _summed(done, [copy(*ends, options=options.copying)])
-    ended = copy_with_attachments(*ends, options=options)
+        return _summed(done, [copy(*ends, names, options=options.copying)])
+    ended = copy_with_attachments(*ends, end.name, options=options)
+    if names[1:]:
+        copy(*ends, names[1:], options=options.copying)
     return replace(
         _summed(done, [ended.root, *(one for _, one in ended.attached)]),
         attached=tuple(item for item, _ in ended.attached),

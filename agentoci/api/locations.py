@@ -119,3 +119,17 @@ def given_name(reference: Reference) -> str:
             hint=f"write {reference.tagged}",
         )
     return local_name(reference)
+
+
+def with_tag(name: str, tag: str) -> str:
+    """A name of a layout with another tag; raises InvalidReference for what is no tag.
+
+    Tools write bare tags as names there, and then another bare tag goes beside it; so it does
+    beside a digest.
+    """
+    checked = str(Reference.parse(f"name:{tag}").tag)
+    name = name.partition("@")[0]
+    before, colon, rest = name.rpartition(":")
+    if colon and "/" not in rest:
+        return checked if before in ("sha256", "sha512") else f"{before}:{checked}"
+    return f"{name}:{checked}" if "/" in name else checked

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agentoci.api.locations import LayoutLocation
+from agentoci.api.locations import LayoutLocation, with_tag
 from agentoci.api.places import MountingTarget, Places
 from agentoci.content.copy import CopyOptions, copy
 from agentoci.content.graph import fetch_manifest, walk
@@ -74,7 +74,7 @@ def push_to_layout(
     store = LayoutStore.create(where.folder, clock=engine.clock)
     name = where.name or text
     with store.using():
-        tags = tuple(_other_tag(name, tag) for tag in options.tags)
+        tags = tuple(with_tag(name, tag) for tag in options.tags)
         return _pushed(engine, root, store, (name, *tags), str(where), options)
 
 
@@ -134,12 +134,6 @@ def _pushed(
     copying = CopyOptions(progress=engine.progress or NoProgress())
     done = copy(engine.store, root, target, names, options=copying)
     return Transferred(shown, root.digest, names, done.blobs, done.moved_blobs, done.moved_bytes)
-
-
-def _other_tag(name: str, tag: str) -> str:
-    """The name with another tag; a layout's name may be a bare tag, or an id."""
-    reference = Reference.parse(name)
-    return f"{reference.name}:{tag}" if reference.tag else name
 
 
 def _of_base(engine: Engine, root: Descriptor, registry: str) -> Mapping[str, str]:

@@ -40,17 +40,18 @@ platform_option = click.option(
 @recursive_option
 @checkpoints_option
 @platform_option
+@click.option("-t", "--tag", "tags", multiple=True, help="Give it this tag, too. Repeatable.")
 @click.option(
     "--if-exists",
     type=click.Choice(["replace", "skip", "fail"]),
     default="replace",
     show_default=True,
-    help="What to do when the target's name means other content.",
+    help="What to do when the target's name means other content; --tag tags always move.",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would move, and change nothing.")
-@access_options(credentials=False)
 @quiet_option
 @format_option
+@access_options(credentials=False)
 @click.pass_obj
 def cp_command(
     engine: Engine,
@@ -60,6 +61,7 @@ def cp_command(
     recursive: bool,
     checkpoints: bool,
     platform: Platform | None,
+    tags: tuple[str, ...],
     if_exists: str,
     dry_run: bool,
     form: str,
@@ -70,12 +72,14 @@ def cp_command(
     SOURCE and TARGET are references (HOST/NAME:TAG), image layouts (oci:DIR:NAME:TAG), archives
     (oci-archive:FILE:NAME:TAG) or short names, which are those of the local store. Digests stay as
     they are, the name appears last, and nothing is stored on the way. Without a name in the target
-    layout or archive the source's is kept. An archive is written anew as a whole, and the same
+    layout or archive the source's is kept. With --if-exists fail or skip a version that is there
+    stays what it is, and no other tag moves. An archive is written anew as a whole, and the same
     content gives the same file. Prints the digest.
 
     \b
     Examples:
       agent cp registry.example.com/team/bot:1.0 mirror.example.com/team/bot:1.0
+      agent cp -r --if-exists fail STAGING@sha256:DIGEST registry.example.com/bot:1.4.2 -t 1.4 -t 1
       agent cp --recursive registry.example.com/team/bot:1.0 oci-archive:bot.tar
       agent cp --recursive oci-archive:bot.tar inside.example.com/team/bot:1.0
       agent cp --dry-run bot:1.0 oci:/media/usb/agents
@@ -84,7 +88,7 @@ def cp_command(
     from agentoci.cli.progress import showing
     from agentoci.content.standing import IfExists
 
-    rules = CopyRules(recursive, checkpoints, platform, IfExists(if_exists))
+    rules = CopyRules(recursive, checkpoints, platform, IfExists(if_exists), tags=tags)
     if dry_run:
         _show_plan(engine.copies.plan(source, target, rules), form=form, quiet=quiet)
         return

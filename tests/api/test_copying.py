@@ -10,12 +10,13 @@ import pytest
 from agentoci import Engine, read_settings
 from agentoci._internal.limits import MIB
 from agentoci.api.copying import CopyRules, Outcome, PinnedElsewise
-from agentoci.api.ends import entry_meant, is_attachment_tag
+from agentoci.api.ends import entry_meant
 from agentoci.api.locations import (
     ArchiveLocation,
     LayoutLocation,
     parse_any_location,
     parse_location,
+    with_tag,
 )
 from agentoci.content.protocols import ContentNotFound
 from agentoci.content.standing import IfExists, NameTaken
@@ -383,13 +384,6 @@ def test_a_location_that_means_no_one_image(
     assert caught.value.hint
 
 
-def test_tags_that_are_made_of_digests() -> None:
-    made = [f"sha256-{HEX}", f"sha256-{HEX}.sig", f"bot:sha256-{HEX}.att", f"sha512-{HEX * 2}"]
-    assert all(map(is_attachment_tag, made))
-    others = ["1.0", "sha256-abc", f"md5-{HEX}", f"sha256-{HEX.upper()}", HEX]
-    assert not any(map(is_attachment_tag, others))
-
-
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -447,3 +441,20 @@ def test_a_source_that_is_not_there(location: str, engine: Engine, tmp_path: Pat
     with pytest.raises(AgentociError) as caught:
         engine.copies.copy(location.format(tmp_path), "bot:1.0")
     assert caught.value.exit_code == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("bot:1.0", "bot:latest"),
+        ("host:5000/team/bot:1.0", "host:5000/team/bot:latest"),
+        ("host:5000/team/bot", "host:5000/team/bot:latest"),
+        ("1.0", "latest"),
+        (f"team/bot@sha256:{'a' * 64}", "team/bot:latest"),
+        (f"sha256:{'a' * 64}", "latest"),
+    ],
+)
+def test_other_tag_of_a_name(name: str, expected: str) -> None:
+    assert with_tag(name, "latest") == expected
+    with pytest.raises(InvalidReference):
+        with_tag(name, "no tag")

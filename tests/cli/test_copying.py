@@ -135,6 +135,38 @@ def test_cp_skips(agent: Agent, bot: Repository) -> None:
     assert skipped.lines == [str(bot.resolve("1.0").digest)]
 
 
+@pytest.mark.parametrize("recursive", [[], ["-r"]])
+def test_cp_gives_several_tags(
+    agent: Agent, bot: Repository, fake: FakeRegistry, tmp_path: Path, recursive: list[str]
+) -> None:
+    source = f"{bot.host}/team/bot:1.0"
+    tags = ["-t", "1.4", "-t", "latest"]
+    target = f"{fake.host}/prod/bot:1.4.2"
+    digest = agent("cp", *recursive, source, target, *tags).out.strip()
+    again = agent("cp", *recursive, source, target, *tags, "-t", "1", "--if-exists", "fail")
+    assert again.out.strip() == digest
+    for tag in ("1.4.2", "1.4", "1", "latest"):
+        assert agent("inspect", "--remote", f"{fake.host}/prod/bot:{tag}").json["digest"] == digest
+    agent("cp", *recursive, source, f"oci:{tmp_path}/layout:bot:1.4.2", *tags)
+    index = json.loads((tmp_path / "layout" / "index.json").read_bytes())
+    notes = [entry.get("annotations", {}) for entry in index["manifests"]]
+    names = {note.get("org.opencontainers.image.ref.name") for note in notes} - {None}
+    assert {"bot:1.4.2", "bot:1.4", "bot:latest"} == {n for n in names if "sha256-" not in n}
+
+
+def test_cp_of_a_version_that_exists_moves_no_tag(
+    agent: Agent, bot: Repository, fake: FakeRegistry
+) -> None:
+    bot.tag(put_image(bot, b"other"), "2.0")
+    target = f"{fake.host}/prod/bot:1.4.2"
+    there = agent("cp", f"{bot.host}/team/bot:1.0", target, "-t", "latest").out.strip()
+    for policy, code in (("fail", 7), ("skip", 0)):
+        options = ("-t", "latest", "--if-exists", policy)
+        agent("cp", f"{bot.host}/team/bot:2.0", target, *options, code=code)
+        now = agent("inspect", "--remote", f"{fake.host}/prod/bot:latest").json["digest"]
+        assert now == there
+
+
 def test_cp_of_an_agent_runs(
     agent: Agent, stocked: Path, fake: FakeRegistry, tmp_path: Path
 ) -> None:
