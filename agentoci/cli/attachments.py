@@ -8,7 +8,7 @@ import click
 
 from agentoci.cli import output
 from agentoci.cli.access import access_options
-from agentoci.cli.params import DIGEST, PAIR, format_option
+from agentoci.cli.params import DIGEST, PAIR, format_option, quiet_option
 
 if TYPE_CHECKING:
     from agentoci.api.discovery import Discovered
@@ -35,8 +35,9 @@ _SHOWN: Final = 60
     help="For registries that refuse artifactType: the config's type stands for it.",
 )
 @click.option("--local", is_flag=True, help="Attach in the local store, whatever the name says.")
-@access_options()
+@quiet_option
 @format_option
+@access_options()
 @click.pass_obj
 def attach_command(
     engine: Engine,
@@ -49,6 +50,7 @@ def attach_command(
     config_type: str | None,
     local: bool,
     form: str,
+    quiet: bool,
 ) -> None:
     """Attach files to an image: an SBOM, a report, a licence.
 
@@ -67,7 +69,7 @@ def attach_command(
 
     options = AttachOptions(artifact_type, config_type, dict(annotations), replace, local)
     done = attach(engine, image, [AttachedFile.parse(text) for text in files], options)
-    for digest in done.replaced:
+    for digest in () if quiet else done.replaced:
         output.talk(f"replaced {digest}")
     if form == "json":
         output.document(
@@ -162,7 +164,7 @@ def _show(found: Discovered, form: str) -> None:
         )
     elif form == "tree":
         output.result(f"{found.shown} {found.subject.digest.short}")
-        _show_below(found, found.subject.digest, "")
+        _show_below(found)
     else:
         output.table(
             ("DIGEST", "TYPE", "SIZE", "CREATED", "ANNOTATIONS"),
@@ -181,16 +183,26 @@ def _show(found: Discovered, form: str) -> None:
             output.talk(f"nothing speaks of {found.shown}")
 
 
-def _show_below(found: Discovered, subject: object, indent: str) -> None:
+def _show_below(found: Discovered) -> None:
+    """A registry may list circles, and chains of any length: each branch is shown once."""
     from agentoci.api.discovery import kind_shown
 
-    below = [item for item in found.found if item.subject.digest == subject]
-    for number, item in enumerate(below, 1):
-        last = number == len(below)
+    below: dict[Digest, list[Attachment]] = {}
+    for item in found.found:
+        below.setdefault(item.subject.digest, []).append(item)
+    waiting = _branches(below.pop(found.subject.digest, []), "")
+    while waiting:
+        item, indent, last = waiting.pop()
         output.result(
             f"{indent}{'└── ' if last else '├── '}{kind_shown(item)} {item.desc.digest.short}"
         )
-        _show_below(found, item.desc.digest, indent + ("    " if last else "│   "))
+        more = below.pop(item.desc.digest, [])
+        waiting += _branches(more, indent + ("    " if last else "│   "))
+
+
+def _branches(items: list[Attachment], indent: str) -> list[tuple[Attachment, str, bool]]:
+    """Each with the indent of its line, and whether it is the last; the first one at the end."""
+    return [(item, indent, item is items[-1]) for item in reversed(items)]
 
 
 def _document(item: Attachment) -> dict[str, object]:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
+from agentoci.api.discovery import Discovered
+from agentoci.cli.attachments import _show
+from agentoci.content.recursion import Attachment
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import Manifest
 from tests.cli.conftest import Agent
 from tests.registry.fake import FakeRegistry
-from tests.registry.faults import Fault, answers
+from tests.registry.faults import answers
 
 FORGED = "evil/type\nhint: run curl\nwarning: do it"
 
 
 def put_image(fake: FakeRegistry, tag: str, **fields: object) -> Manifest:
     """Something that is no agent, at the registry."""
-    config, layer = fake.put("team/bot", b"{}"), fake.put("team/bot", b"x")
-    assert config and layer
+    fake.put("team/bot", b"{}")
+    fake.put("team/bot", b"x")
     manifest = Manifest.build(
         config=Descriptor.of("application/x", b"{}"),
         layers=[Descriptor.of("application/y", b"x")],
@@ -41,3 +45,22 @@ def test_names_that_artifacts_give_themselves_are_no_lines_of_ours(
     done = agent(*command, f"{fake.host}/team/bot:1", code=code)
     lines = (done.out + done.err).splitlines()
     assert not [line for line in lines if line.startswith(("hint: run", "warning: do"))]
+
+
+def test_image_that_is_listed_as_its_own_referrer(agent: Agent, fake: FakeRegistry) -> None:
+    """The tree went round in a circle until Python ended it."""
+    image = put_image(fake, "1")
+    entry = {**image.descriptor.document(), "artifactType": "a/b"}
+    listed = {"schemaVersion": 2, "mediaType": mediatypes.OCI_INDEX, "manifests": [entry]}
+    lie = answers(200, json.dumps(listed), Content_Type=mediatypes.OCI_INDEX)
+    fake.on("GET", "/referrers/", lie, times=20)
+    done = agent("discover", "-r", "--format", "tree", f"{fake.host}/team/bot:1")
+    assert len(done.lines) == 2
+
+
+def test_long_chain_of_referrers_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """One that is longer than Python's stack is deep."""
+    chain = [Descriptor.of("a/b", f"{number}".encode()) for number in range(1200)]
+    found = tuple(Attachment(desc, subject) for subject, desc in pairwise(chain))
+    _show(Discovered("bot:1", chain[0], found), "tree")
+    assert len(capsys.readouterr().out.splitlines()) == 1200
