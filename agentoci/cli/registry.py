@@ -125,9 +125,9 @@ def logout_command(engine: Engine, registry: str, *, form: str) -> None:
     show_default=True,
     help="Media types: our own, or those of container images.",
 )
-@access_options()
 @quiet_option
 @format_option
+@access_options()
 @click.pass_obj
 def push_command(
     engine: Engine,
@@ -182,9 +182,9 @@ def pushed(
 @click.argument("reference")
 @click.argument("name", required=False)
 @click.option("--platform", type=PLATFORM, help="Of an index, pull what is for OS/ARCHITECTURE.")
-@access_options()
 @quiet_option
 @format_option
+@access_options()
 @click.pass_obj
 def pull_command(
     engine: Engine,

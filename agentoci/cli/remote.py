@@ -9,7 +9,7 @@ import click
 
 from agentoci.cli import output
 from agentoci.cli.access import access_options
-from agentoci.cli.params import format_option
+from agentoci.cli.params import format_option, quiet_option
 from agentoci.errors import AgentociError
 
 if TYPE_CHECKING:
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 @click.argument("repository")
 @click.option("--digests", is_flag=True, help="Show the digest behind each tag.")
 @click.option("--limit", type=click.IntRange(min=1), help="Show the first so many only.")
+@quiet_option
 @format_option
 @access_options()
 @click.pass_obj
 def tags_command(
-    engine: Engine, repository: str, limit: int | None, form: str, *, digests: bool
+    engine: Engine, repository: str, limit: int | None, form: str, *, digests: bool, quiet: bool
 ) -> None:
     """List the tags of a repository.
 
@@ -51,7 +52,7 @@ def tags_command(
     else:
         for row in found.rows:
             output.result(row.tag)
-    if len(found.rows) < found.total:
+    if len(found.rows) < found.total and not quiet:
         output.talk(f"{len(found.rows)} of {found.total} tags")
 
 

@@ -11,11 +11,12 @@ import click
 
 from agentoci.cli import output
 from agentoci.cli.access import access_options
-from agentoci.cli.params import format_option
+from agentoci.cli.params import format_option, quiet_option
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
     from agentoci.api.search import Searched
+    from agentoci.api.searchindex import IndexChange
 
 _GAP: Final = 3
 _LEAST: Final = 20
@@ -151,11 +152,18 @@ def index_command() -> None:
     type=click.Choice(["agent", "image"]),
     help="Media types: our own, or those of container images.  [default: as it is; agent]",
 )
+@quiet_option
 @format_option
 @access_options(credentials=False)
 @click.pass_obj
 def add_command(
-    engine: Engine, index: str, images: tuple[str, ...], profile: str | None, form: str
+    engine: Engine,
+    index: str,
+    images: tuple[str, ...],
+    profile: str | None,
+    form: str,
+    *,
+    quiet: bool,
 ) -> None:
     """List IMAGES in the search index INDEX.
 
@@ -172,12 +180,8 @@ def add_command(
 
     as_image = None if profile is None else profile == "image"
     done = searchindex.add(engine, index, images, as_image=as_image)
-    for entry in done.added:
-        output.talk(f"added {entry.reference}")
-    for entry in done.replaced:
-        output.talk(f"replaced {entry.reference}, now {entry.digest}")
-    if not (done.added or done.replaced):
-        output.talk("everything was listed already")
+    if not quiet:
+        _say_added(done)
     if form == "json":
         output.document(
             {
@@ -191,13 +195,25 @@ def add_command(
     output.result(done.digest)
 
 
+def _say_added(done: IndexChange) -> None:
+    for entry in done.added:
+        output.talk(f"added {entry.reference}")
+    for entry in done.replaced:
+        output.talk(f"replaced {entry.reference}, now {entry.digest}")
+    if not (done.added or done.replaced):
+        output.talk("everything was listed already")
+
+
 @index_command.command("rm")
 @click.argument("index")
 @click.argument("names", nargs=-1, required=True)
+@quiet_option
 @format_option
 @access_options()
 @click.pass_obj
-def rm_command(engine: Engine, index: str, names: tuple[str, ...], form: str) -> None:
+def rm_command(
+    engine: Engine, index: str, names: tuple[str, ...], form: str, *, quiet: bool
+) -> None:
     """Take agents out of the search index INDEX.
 
     A NAME goes with all its versions, NAME:VERSION alone. The images stay where they are. Prints
@@ -210,7 +226,7 @@ def rm_command(engine: Engine, index: str, names: tuple[str, ...], form: str) ->
     from agentoci.api import searchindex
 
     done = searchindex.remove(engine, index, names)
-    for entry in done.removed:
+    for entry in () if quiet else done.removed:
         output.talk(f"removed {entry.reference}")
     if form == "json":
         removed = [entry.document() for entry in done.removed]

@@ -52,9 +52,9 @@ _STDIN = "-"
 )
 @click.option("--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option("--dry-run", is_flag=True, help="Say what would be copied, and copy nothing.")
-@access_options(credentials=False)
 @quiet_option
 @format_option
+@access_options(credentials=False)
 @click.pass_obj
 def sync_command(
     engine: Engine,

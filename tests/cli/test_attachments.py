@@ -97,6 +97,9 @@ def test_replacing(agent: Agent, image: str, report: Path):
     report.write_text("all is better\n")
     done = agent("attach", image, report, "--artifact-type", REPORT, "--replace")
     assert f"replaced {first}" in done.err
+    report.write_text("all is best\n")
+    done = agent("attach", "-q", image, report, "--artifact-type", REPORT, "--replace")
+    assert done.err == ""
     assert [row.split()[0] for row in agent("discover", image).lines[1:]] == [done.out.strip()]
 
 

@@ -42,6 +42,8 @@ def test_limit_says_how_many_there_are(agent: Agent, fake: FakeRegistry):
     listed = agent("tags", "--limit", "2", f"{fake.host}/team/bot")
     assert listed.lines == ["3", "2"]
     assert listed.err == "2 of 3 tags\n"
+    assert agent("tags", "-q", "--limit", "2", f"{fake.host}/team/bot").err == ""
+    fake.seen.pop()
     assert [seen.method for seen in fake.seen] == ["GET"]
 
 

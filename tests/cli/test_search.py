@@ -254,3 +254,9 @@ def test_what_goes_wrong_with_an_index(agent: Agent, fake: SearchableRegistry):
     agent("index", "add", where, f"{fake.host}/team/talker:1.0")
     missing = agent("index", "rm", where, "talker", code=6)
     assert "lists no 'talker'" in missing.err
+
+
+def test_changes_of_an_index_are_quiet_when_told_to(agent: Agent, home: Path):
+    index = f"oci:{home}/layout:list"
+    assert agent("index", "add", "-q", index, "talker:1.0").err == ""
+    assert agent("index", "rm", "-q", index, "talker").err == ""
