@@ -52,10 +52,10 @@ def prune_remote(
     from agentoci.api.remoteprune import PartlyPruned, plan_remote
 
     rules = options.rules()
-    terminal = sys.stdin.isatty() and sys.stderr.isatty()
-    if not (dry_run or options.yes or terminal):
+    asks = form != "json" and sys.stdin.isatty() and sys.stderr.isatty()
+    if not (dry_run or options.yes or asks):
         raise Invalid(
-            "nobody is there to ask whether to remove images",
+            "nobody is asked whether to remove images, where there is no terminal, or for JSON",
             hint="look at the plan by --dry-run, then say --yes",
         )
     prune = plan_remote(engine, repository, rules)

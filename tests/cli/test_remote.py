@@ -275,6 +275,18 @@ def test_prune_asks_on_a_terminal(home: Path, fake: FakeRegistry):
         assert len(fake.tags("team/bot")) == left
 
 
+def test_prune_asks_nobody_who_wants_json(home: Path, fake: FakeRegistry):
+    versions(fake)
+    command = ("prune", "--remote", f"{fake.host}/team/bot", "--keep-semver", "1")
+    terminal = Terminal(*command, "--format", "json")
+    try:
+        terminal.expect("then say --yes")
+        assert terminal.end() == 2
+    finally:
+        terminal.close()
+    assert not fake.seen
+
+
 # Manifest and blob
 
 
