@@ -9,16 +9,12 @@ from agentoci.api.subjects import Subject, find_subject
 from agentoci.content.recursion import Attachment, RecursionOptions, attached_to, find_attachments
 from agentoci.content.referrers import kind_of
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digesttags import COSIGN
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
 
 CREATED: Final = "org.opencontainers.image.created"
-_COSIGN: Final = {
-    ".sig": "cosign signature",
-    ".att": "cosign attestation",
-    ".sbom": "cosign SBOM",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +70,5 @@ def kind_shown(item: Attachment) -> str:
     """What an attachment is, in words when only cosign's tag tells it."""
     if item.tag is not None:
         _, dot, suffix = item.tag.rpartition(".")
-        return _COSIGN.get(dot + suffix, "cosign")
+        return COSIGN.get(dot + suffix, "cosign")
     return item.kind or "unknown"

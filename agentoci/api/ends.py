@@ -20,6 +20,7 @@ from agentoci.content.protocols import ContentNotFound, ReadableTarget, Target
 from agentoci.content.recursion import Neighbours
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import is_digest_tag
 from agentoci.spec.reference import Reference
 from agentoci.store.index import Entry
 from agentoci.store.layout import LayoutStore
@@ -128,17 +129,7 @@ def find_in_layout(
 
 def named_images(entries: Sequence[Entry]) -> list[Entry]:
     """The entries with names that are images' names."""
-    return [entry for entry in entries if entry.name and not is_attachment_tag(entry.name)]
-
-
-def is_attachment_tag(name: str) -> bool:
-    """Whether a name's tag is made of a digest: cosign's, or the list of a digest's referrers."""
-    algorithm, dash, rest = name.rpartition(":")[2].partition("-")
-    return bool(dash) and algorithm in ("sha256", "sha512") and _is_hex(rest.partition(".")[0])
-
-
-def _is_hex(text: str) -> bool:
-    return len(text) in (64, 128) and set(text) <= set("0123456789abcdef")
+    return [entry for entry in entries if entry.name and not is_digest_tag(entry.name)]
 
 
 def target_name(location: AnyLocation, source: SourceEnd) -> str:

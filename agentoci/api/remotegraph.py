@@ -5,7 +5,6 @@ A registry lists tags only, so what no tag leads to is not seen, and is left alo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -18,13 +17,12 @@ from agentoci.content.protocols import ContentNotFound
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import subject_of
 from agentoci.spec.jsonio import loads_object
 
 if TYPE_CHECKING:
     from agentoci.registry.repository import Repository
 
-_ATTACHMENT: Final = r"(sha256|sha512)-([0-9a-f]{64,128})(?:\.[a-z]+)?"
-_LENGTHS: Final = {"sha256": 64, "sha512": 128}
 _WORKERS: Final = 8
 
 
@@ -55,14 +53,6 @@ class RemoteGraph:
     def parents_of(self, digest: Digest) -> list[Digest]:
         """The indexes that list a manifest."""
         return [each for each, node in self.nodes.items() if digest in node.children]
-
-
-def attachment_of(tag: str) -> Digest | None:
-    """What a tag such as `sha256-….sig` (cosign) or `sha256-…` (referrers) speaks of."""
-    match = re.fullmatch(_ATTACHMENT, tag)
-    if match is None or len(match[2]) != _LENGTHS[match[1]]:
-        return None
-    return Digest(match[1], match[2])
 
 
 class GraphReader:
@@ -96,7 +86,7 @@ class GraphReader:
     def read_tagged(self) -> None:
         """Read what has a tag, and every index below; look for what is spoken of."""
         self._read_all(set(self._tags.values()))
-        subjects = {found for tag in self._tags if (found := attachment_of(tag)) is not None}
+        subjects = {found for tag in self._tags if (found := subject_of(tag)) is not None}
         subjects |= {node.subject for node in self._nodes.values() if node.subject is not None}
         unknown = [str(digest) for digest in sorted(subjects - self._nodes.keys())]
         there = resolve_tags(self._repository, unknown)

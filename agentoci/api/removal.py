@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agentoci.api.locations import LayoutLocation, parse_location
-from agentoci.api.remotegraph import GraphReader, RemoteGraph, attachment_of
+from agentoci.api.remotegraph import GraphReader, RemoteGraph
 from agentoci.api.repositories import as_written, open_repository
 from agentoci.errors import Conflict
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import subject_of
 from agentoci.spec.reference import InvalidReference, Reference
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def remove(
         _check_needs(reader.graph, text, desc.digest, [t for t in tags if t != reference.tag])
     if not dry_run:
         repository.deletion.manifest(desc.digest, tags)
-    attachments = [tag for tag in reader.graph.tags if attachment_of(tag) == desc.digest]
+    attachments = [tag for tag in reader.graph.tags if subject_of(tag) == desc.digest]
     return RemotelyRemoved(
         repository.full_name, tuple(tags), desc.digest, deleted=True, attachments=tuple(attachments)
     )

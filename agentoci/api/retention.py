@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
-from agentoci.api.remotegraph import Node, RemoteGraph, attachment_of
+from agentoci.api.remotegraph import Node, RemoteGraph
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import subject_of
 from agentoci.spec.retention import Retention, upcoming
 from agentoci.spec.version import TagVersion
 
@@ -123,7 +124,7 @@ def _keep_aliases(
 
 def _attachments(graph: RemoteGraph) -> Iterator[tuple[str, Digest]]:
     for tag in graph.tags:
-        if (subject := attachment_of(tag)) is not None:
+        if (subject := subject_of(tag)) is not None:
             yield tag, subject
 
 
@@ -182,7 +183,7 @@ def _delete(graph: RemoteGraph, kept: set[Digest]) -> Iterator[Removal]:
 
 def _reason(graph: RemoteGraph, digest: Digest, tags: tuple[str, ...]) -> str:
     subject = graph.nodes.get(digest, Node()).subject
-    subject = subject or next(filter(None, map(attachment_of, tags)), None)
+    subject = subject or next(filter(None, map(subject_of, tags)), None)
     if subject is not None:
         return f"speaks of {subject}"
     return "no rule keeps it" if tags else "is part of what goes"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agentoci.api.copying import CopyRules
-from agentoci.api.ends import is_attachment_tag, named_images
+from agentoci.api.ends import named_images
 from agentoci.api.locations import (
     AnyLocation,
     ArchiveLocation,
@@ -18,6 +18,7 @@ from agentoci.api.locations import (
 from agentoci.api.repositories import as_written
 from agentoci.api.synclists import SyncEntry, is_pattern, matching_tags
 from agentoci.errors import Invalid, NotFound
+from agentoci.spec.digesttags import is_digest_tag
 from agentoci.spec.reference import InvalidReference, Reference
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _choose(engine: Engine, entry: SyncEntry) -> _Chosen:
     if entry.tags and not any(map(is_pattern, entry.tags)):
         return _Chosen(_tagged(location, entry.tags), many=True)
     there = engine.client.repository(location).tags()
-    found = _matching(entry, [tag for tag in there if not is_attachment_tag(tag)])
+    found = _matching(entry, [tag for tag in there if not is_digest_tag(tag)])
     return _Chosen(_tagged(location, found), many=True, known_tags=frozenset(there))
 
 

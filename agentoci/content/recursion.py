@@ -22,9 +22,7 @@ from agentoci.content.referrers import fetch_referrer, kind_of
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest, InvalidDigest
-
-_COSIGN: Final = (".sig", ".att", ".sbom")
-"""What cosign appends to a digest's tag: signatures, attestations, SBOMs."""
+from agentoci.spec.digesttags import COSIGN, cosign_tag
 
 _PRIVATE: Final = frozenset({mediatypes.CHECKPOINT, mediatypes.INSTANCE})
 """Types of a checkpoint; some registries list a manifest by its config's type."""
@@ -193,8 +191,8 @@ def attached_to(
 
 
 def _tagged(src: ReadableTarget, beside: Neighbours, subject: Descriptor) -> Iterator[Attachment]:
-    for suffix in _COSIGN:
-        tag = f"{subject.digest.algorithm}-{subject.digest.hex}{suffix}"
+    for suffix in COSIGN:
+        tag = cosign_tag(subject.digest, suffix)
         name = beside.name(tag)
         if beside.known is not None and name not in beside.known:
             continue

@@ -28,6 +28,7 @@ from agentoci.registry.transport import Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import referrers_tag
 from agentoci.spec.jsonio import Json
 
 _TRIES: Final = 5
@@ -40,11 +41,6 @@ it by then, slow lines included."""
 
 class ReferrerLost(Conflict):
     """Other clients kept overwriting the list, and what we wrote is not in it."""
-
-
-def fallback_tag(subject: Digest) -> str:
-    """The tag whose index lists a subject's referrers."""
-    return f"{subject.algorithm[:32]}-{subject.hex[:64]}"
 
 
 @dataclass(slots=True)
@@ -85,7 +81,7 @@ class FallbackIndex:
 
         Raises NotAReferrerList when the tag means something else, and registry errors.
         """
-        tag = fallback_tag(subject)
+        tag = referrers_tag(subject)
         what = self._endpoint.named(self._name, tag)
         url = self._endpoint.url(f"{self._name}/manifests/{tag}")
         request = Request("GET", url, {"Accept": mediatypes.ACCEPT})
@@ -124,7 +120,7 @@ class FallbackIndex:
 
     def _settle(self, subject: Digest, change: Change) -> bool:
         """Write until the list reads as it should; whether anything was written."""
-        tag = fallback_tag(subject)
+        tag = referrers_tag(subject)
         with self._endpoint.turns.alone(self._endpoint.named(self._name, tag)):
             for written in range(_TRIES):
                 present = self.read(subject)
@@ -159,7 +155,7 @@ class FallbackIndex:
 
     def _write(self, subject: Digest, entries: Sequence[Json]) -> None:
         content = encode_list(entries)
-        tag = fallback_tag(subject)
+        tag = referrers_tag(subject)
         if len(content) > limits.MAX_MANIFEST_BYTES:
             raise NotAReferrerList(
                 f"{self._name}:{tag}: {len(entries)} referrers make a list of "

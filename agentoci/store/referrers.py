@@ -22,6 +22,7 @@ from agentoci.content.referrers import (
 from agentoci.errors import Integrity
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import referrers_tag
 from agentoci.store.collect import reachable
 from agentoci.store.index import Entry
 
@@ -51,7 +52,7 @@ def _referrer(store: LayoutStore, entry: Entry) -> Referrer | None:
 
 def _is_list(entry: Entry, subject: Digest) -> bool:
     """Whether it is a list of the referrers tag schema, which regctl writes into layouts too."""
-    tag = f"{subject.algorithm}-{subject.hex[:64]}"
+    tag = referrers_tag(subject)
     return entry.name is not None and (entry.name == tag or entry.name.endswith(f":{tag}"))
 
 

@@ -30,11 +30,11 @@ from agentoci.api.repair import (
 )
 from agentoci.content.protocols import ContentNotFound
 from agentoci.content.reader import BytesSource, fetch_bytes
-from agentoci.registry.fallback import fallback_tag
 from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import referrers_tag
 from agentoci.spec.manifest import Index, Manifest, parse_manifest
 from agentoci.spec.reference import Reference
 from tests import commandline
@@ -363,7 +363,7 @@ def tagged(fake: FakeRegistry) -> FakeRegistry:
 def put_list(engine: Engine, image: str, subject: Digest, *entries: Descriptor) -> None:
     repository = engine.client.repository(Reference.parse(image), push=True)
     index = Index.build(entries)
-    repository.push_tagged(index.descriptor, index.raw, (fallback_tag(subject),))
+    repository.push_tagged(index.descriptor, index.raw, (referrers_tag(subject),))
 
 
 def test_a_lost_entry_comes_back_by_its_digest(
@@ -408,7 +408,7 @@ def test_entries_that_are_gone_or_speak_of_others_are_dropped(
     mended = repair(engine, image)
     assert dict(mended.drop) == {missing.digest: GONE, stranger.digest: OTHER_SUBJECT}
     assert [desc.digest for desc in mended.correct] == [done.digest]
-    document = json.loads(tagged.manifests["team/bot", fallback_tag(done.subject)][1])
+    document = json.loads(tagged.manifests["team/bot", referrers_tag(done.subject)][1])
     assert [(e["digest"], e["artifactType"]) for e in document["manifests"]] == [
         (str(done.digest), REPORT)
     ]

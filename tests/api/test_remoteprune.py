@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentoci import Engine, Reference, read_settings
-from agentoci.api.remotegraph import Node, RemoteGraph, attachment_of
+from agentoci.api.remotegraph import Node, RemoteGraph
 from agentoci.api.remoteprune import RepositoryChanged, plan_remote
 from agentoci.api.retention import Action, PrunePlan, Rules, plan_prune
 from agentoci.content.reader import BytesSource
@@ -20,6 +20,7 @@ from agentoci.registry.deletion import DeletionDisabled
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import subject_of
 from agentoci.spec.manifest import AnyManifest, Index, Manifest
 from agentoci.spec.retention import Retention
 from agentoci.spec.version import TagVersion
@@ -152,12 +153,6 @@ def test_circles_end():
     assert set(deleted(plan_prune(graph, keep("1")))) == {d("a"), d("b"), d("c")}
 
 
-def test_attachments_are_known_by_their_tags():
-    assert attachment_of(about("x")) == attachment_of(about("x", ".sbom")) == d("x")
-    for tag in ("sha256-abc", "1.0.0", about("x") + "0", "sha512-" + "0" * 64, "md5-" + "0" * 64):
-        assert attachment_of(tag) is None
-
-
 # Properties
 
 NAMES = [f"m{number}" for number in range(8)]
@@ -219,7 +214,7 @@ def test_what_is_kept_keeps_all_it_reaches(graph: RemoteGraph, rules: Rules):
         if node.subject in alive:
             assert digest in alive, "an attachment of what stays"
     for tag, digest in graph.tags.items():
-        subject = attachment_of(tag)
+        subject = subject_of(tag)
         if subject in alive:
             assert left.tags.get(tag) == digest
 
@@ -238,7 +233,7 @@ def test_nothing_goes_against_the_rules(graph: RemoteGraph, rules: Rules):
     versions = [v for tag in graph.tags if (v := TagVersion.parse(tag)) is not None]
     for rule in rules.semver:
         assert not lost & rule.select(v for v in versions if v.is_release)
-    others = {tag for tag in lost if not TagVersion.parse(tag) and not attachment_of(tag)}
+    others = {tag for tag in lost if not TagVersion.parse(tag) and not subject_of(tag)}
     assert rules.unversioned or not others
     assert not {tag for tag in lost if rules.keep == ("lts-*",) and tag == "lts-1"}
     order = deleted(plan)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from agentoci.registry.fallback import fallback_tag
 from agentoci.spec import mediatypes
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import referrers_tag
 from tests.cli.conftest import Agent
 from tests.registries import Registry
 from tests.registry.fake import FakeRegistry
@@ -157,7 +157,7 @@ def test_repair_says_what_it_did(agent: Agent, image: str, report: Path, fake: F
     assert "is right" in agent("discover", "--repair", image).err
     missing = {"mediaType": mediatypes.OCI_MANIFEST, "digest": "sha256:" + "0" * 64, "size": 9}
     index = {"schemaVersion": 2, "mediaType": mediatypes.OCI_INDEX, "manifests": [missing]}
-    tag = fallback_tag(Digest.parse(subject))
+    tag = referrers_tag(Digest.parse(subject))
     fake.put_manifest("team/talker", tag, mediatypes.OCI_INDEX, json.dumps(index).encode())
     expected = [f"added: {digest}", f"dropped: {missing['digest']} (not there any more)"]
     planned = agent("discover", "--repair", "--dry-run", image, digest, code=3)

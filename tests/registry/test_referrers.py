@@ -17,7 +17,7 @@ from agentoci.content.referrers import NotAReferrerList, TooManyReferrers
 from agentoci.errors import AgentociError, Denied
 from agentoci.registry.errors import RegistryFailing, UnsafeDestination
 from agentoci.registry.facts import RunMemory
-from agentoci.registry.fallback import ReferrerLost, fallback_tag
+from agentoci.registry.fallback import ReferrerLost
 from agentoci.registry.manifests import TagImmutable
 from agentoci.registry.repository import Repository
 from agentoci.registry.turns import Turns
@@ -25,6 +25,7 @@ from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import referrers_tag
 from agentoci.spec.manifest import Manifest
 from tests.registry.conftest import Open, StepClock
 from tests.registry.fake import FakeRegistry, Tokens
@@ -35,7 +36,7 @@ SBOM = "application/vnd.example.sbom"
 REPORT = "application/vnd.example.report"
 IMAGE = Manifest.build(config=EMPTY, layers=[EMPTY], annotations={"what": "image"})
 SUBJECT = IMAGE.descriptor
-TAG = fallback_tag(SUBJECT.digest)
+TAG = referrers_tag(SUBJECT.digest)
 
 
 def attachment(note: str, artifact_type: str | None = SBOM, **options: object) -> Manifest:
@@ -289,11 +290,6 @@ def test_without_the_api_such_a_tag_is_an_error(fake: FakeRegistry, repository: 
 
 def test_no_list_is_an_empty_one(repository: Repository) -> None:
     assert repository.referrers(SUBJECT) == ()
-
-
-def test_long_digests_are_cut_to_a_tag() -> None:
-    tag = fallback_tag(Digest("sha512", "ab" * 64))
-    assert tag == "sha512-" + "ab" * 32
 
 
 def test_reading_asks_for_leave_to_read_only(open_repository: Open) -> None:
