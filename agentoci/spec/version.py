@@ -65,10 +65,6 @@ class TagVersion:
 
         return Version(*self.numbers, prerelease=self.prerelease, build=self.build)
 
-    def precedes(self, other: TagVersion) -> bool:
-        """Whether it is the lower version by semver's precedence."""
-        return self.version < other.version
-
     def __str__(self) -> str:
         return str(self.version)
 
