@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentoci._internal import files, limits
-from agentoci.content.protocols import Presence, Reader, Source
+from agentoci.api.forwarding import Forwarding
+from agentoci.content.protocols import Presence
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.reference import Reference
@@ -58,7 +58,7 @@ class Places:
         return self._folder / f"{Digest.of(registry.encode()).hex[:32]}.json"
 
 
-class MountingTarget:
+class MountingTarget(Forwarding):
     """A repository that mounts blobs from where they are known to be: digest → repository."""
 
     def __init__(
@@ -68,7 +68,7 @@ class MountingTarget:
         client: RegistryClient,
         known: Mapping[str, str],
     ) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._reference = reference
         self._client = client
         self._known = known
@@ -81,27 +81,3 @@ class MountingTarget:
             return self._inner.take_over(desc, None)
         neighbour = Reference(self._reference.registry, repository)
         return self._inner.take_over(desc, self._client.repository(neighbour))
-
-    def fetch(self, desc: Descriptor, offset: int = 0) -> AbstractContextManager[Reader]:
-        """As the repository does."""
-        return self._inner.fetch(desc, offset)
-
-    def exists(self, desc: Descriptor) -> bool:
-        """As the repository does."""
-        return self._inner.exists(desc)
-
-    def push(self, desc: Descriptor, source: Source) -> None:
-        """As the repository does."""
-        self._inner.push(desc, source)
-
-    def push_tagged(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> None:
-        """As the repository does."""
-        self._inner.push_tagged(desc, content, names)
-
-    def resolve(self, name: str) -> Descriptor:
-        """As the repository does."""
-        return self._inner.resolve(name)
-
-    def tag(self, desc: Descriptor, name: str) -> None:
-        """As the repository does."""
-        self._inner.tag(desc, name)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeAlias
 
-from agentoci.content.protocols import Presence, Reader, Source
+from agentoci.api.forwarding import Forwarding
+from agentoci.content.protocols import Presence, Source
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 
@@ -47,11 +47,11 @@ class Traffic:
             return there.get(repository.name) or next(iter(there.values()), None)
 
 
-class SharingTarget:
+class SharingTarget(Forwarding):
     """A repository that leaves a blob to the copy that sends it already."""
 
     def __init__(self, inner: Repository, traffic: Traffic) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._traffic = traffic
         self._believed: set[Digest] = set()
 
@@ -80,29 +80,3 @@ class SharingTarget:
             if near is None or self.take_over(desc, near) is None:
                 self._inner.push(desc, source)
                 self._traffic.arrived(self._inner, desc.digest)
-
-    def fetch(self, desc: Descriptor, offset: int = 0) -> AbstractContextManager[Reader]:
-        """As the repository does."""
-        return self._inner.fetch(desc, offset)
-
-    def exists(self, desc: Descriptor) -> bool:
-        """As the repository does."""
-        return self._inner.exists(desc)
-
-    def push_tagged(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> None:
-        """As the repository does."""
-        self._inner.push_tagged(desc, content, names)
-
-    def resolve(self, name: str) -> Descriptor:
-        """As the repository does."""
-        return self._inner.resolve(name)
-
-    def tag(self, desc: Descriptor, name: str) -> None:
-        """As the repository does."""
-        self._inner.tag(desc, name)
-
-    def referrers(
-        self, subject: Descriptor, *, artifact_type: str | None = None
-    ) -> tuple[Descriptor, ...]:
-        """As the repository does."""
-        return self._inner.referrers(subject, artifact_type=artifact_type)
