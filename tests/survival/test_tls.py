@@ -122,7 +122,7 @@ def test_stranger_is_not_trusted(
     agent: Agent, talker: str, tls_registry: Registry, tmp_path: Path, home: Path,
     config: Configure, repository: str, trust: Trust,
 ) -> None:  # fmt: skip
-    """fault 45: the authority that is trusted is not the one that the registry's certificate is of."""
+    """fault 45: another authority is trusted than the one of the registry's certificate."""
     stranger = Authority(tmp_path / "stranger")
     options = trust(tls_registry.host, stranger.cert, home, config)
     for command in (["push", "talker:1.0"], ["pull"]):
