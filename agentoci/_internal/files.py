@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -22,27 +23,39 @@ def sync_folder(path: Path) -> None:
 def replacing(path: Path, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     """Write a sibling temporary file and rename it over `path`; readers never see half a file.
 
-    A folder that takes no file is told by the name that was to be written.
+    A folder that takes no file is told by the name that was to be written. Of `mode` the umask
+    takes its part. What is a pipe or device, and no file, is written to instead.
     """
-    import tempfile  # not at the top: listing images pays for nothing it does not use
-
+    if _is_special(path):
+        with path.open("wb") as stream:
+            yield stream
+        return
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}")
     try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     except OSError as exc:
         exc.filename = str(path)
         raise
-    temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:
             yield stream
             stream.flush()
-            os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())
         temporary.replace(path)
         sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a pipe or device, or, as `/dev/stdout`, what was opened for us."""
+    try:
+        kind = path.stat().st_mode
+        opened = path.is_symlink() and path.readlink().is_relative_to("/proc")
+    except OSError:
+        return False
+    return opened or not (stat.S_ISREG(kind) or stat.S_ISDIR(kind))
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o644) -> None:

@@ -23,9 +23,10 @@ class Locked(Conflict):
 def lock(path: Path, *, shared: bool = False, wait: bool = True) -> Iterator[None]:
     """Hold the lock file at `path`; raises Locked when `wait` is False and someone else has it.
 
-    The file stays; removing a lock file while others wait on it would hand out two locks.
+    A link is no lock file: following it would make a file wherever somebody wants one. The file
+    stays; removing a lock file while others wait on it would hand out two locks.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
     try:
         operation = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:

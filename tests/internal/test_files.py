@@ -67,6 +67,39 @@ def test_a_replaced_link_leaves_its_target(tmp_path: Path) -> None:
     assert not (tmp_path / "link").is_symlink()
 
 
+def test_of_the_mode_the_umask_takes_its_part(tmp_path: Path) -> None:
+    """What a careful user writes is not for others."""
+    before = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "file", b"new")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("through_link", [False, True])
+def test_a_pipe_is_written_to_and_stays(tmp_path: Path, *, through_link: bool) -> None:
+    """Root's `-o /dev/null` would have made a file of it."""
+    os.mkfifo(tmp_path / "pipe")
+    path = tmp_path / "pipe"
+    if through_link:
+        path = tmp_path / "link"
+        path.symlink_to("pipe")
+    with os.fdopen(os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK), "rb") as reader:
+        write_atomically(path, b"new")
+        assert reader.read() == b"new"
+    assert (tmp_path / "pipe").is_fifo()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_was_opened_for_us_is_written_to(tmp_path: Path) -> None:
+    with (tmp_path / "out").open("wb") as out:
+        (tmp_path / "stdout").symlink_to(f"/proc/self/fd/{out.fileno()}")
+        write_atomically(tmp_path / "stdout", b"new")
+    assert (tmp_path / "out").read_bytes() == b"new"
+    assert (tmp_path / "stdout").is_symlink()
+
+
 def test_reading_stops_one_byte_beyond_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"12345")

@@ -73,3 +73,11 @@ def test_who_waits_gets_it_in_the_end(tmp_path: Path) -> None:
         order.append("first")
     thread.join(10)
     assert order == ["first", "second"]
+
+
+def test_a_link_is_no_lock_file(tmp_path: Path) -> None:
+    """In a folder of several users it would make a file wherever somebody wants one."""
+    (tmp_path / "lock").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match="symbolic links"), lock(tmp_path / "lock"):
+        pass
+    assert not (tmp_path / "victim").exists()
