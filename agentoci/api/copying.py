@@ -33,7 +33,7 @@ from agentoci.content.standing import IfExists, NameTaken
 from agentoci.errors import Integrity
 from agentoci.spec.descriptor import Descriptor, Platform
 from agentoci.spec.digest import Digest
-from agentoci.spec.reference import Reference
+from agentoci.spec.reference import Reference, check_tag
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -70,10 +70,18 @@ class CopyRules:
     workers: int | None = None
     tags: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Raises InvalidReference for what is no tag, before anything moves."""
+        for tag in self.tags:
+            check_tag(tag)
+
 
 @dataclass(frozen=True, slots=True)
 class CopyDone:
-    """What a copy did, by `requests` to registries; `digest` is what the target's name means."""
+    """What a copy did, by `requests` to registries; `digest` is what the target's name means.
+
+    `names` are those that mean the source now: none when the target was left alone.
+    """
 
     source: str
     target: str
@@ -85,6 +93,7 @@ class CopyDone:
     requests: int = 0
     attached: tuple[Attachment, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,8 @@ class Copies:
         with open_source(self._engine, source, known_tags=known_tags) as found:
             start = _for_platform(found, rules, what=str(source))
             name = _checked_name(start, target)
-            done = CopyDone(str(source), shown_target(target, name), start.root.digest)
+            shown = shown_target(target, name)
+            done = CopyDone(str(source), shown, start.root.digest, names=(name,))
             anew = isinstance(target, ArchiveLocation)
             blind = anew and rules.if_exists is IfExists.REPLACE
             present = None if blind else present_at(self._engine, target, name)
@@ -198,7 +208,7 @@ def _settled(
     if rules.if_exists is IfExists.REPLACE:
         return None
     if present is not None and rules.if_exists is IfExists.SKIP:
-        return replace(done, digest=present, outcome=Outcome.SKIPPED)
+        return replace(done, digest=present, outcome=Outcome.SKIPPED, names=())
     if present is not None:
         raise NameTaken(
             f"{done.target} is {present} already, and {done.source} is {done.digest}",
@@ -260,6 +270,7 @@ def _copied(
     rules: CopyRules,
     options: RecursionOptions,
 ) -> CopyDone:
+    done = replace(done, names=names)
     ends = start.target, start.root, end.target
     if not rules.recursive:
         return _summed(done, [copy(*ends, names, options=options.copying)])

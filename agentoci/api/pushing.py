@@ -18,7 +18,7 @@ from agentoci.registry.errors import ManifestRejected
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.spec.reference import Reference
+from agentoci.spec.reference import Reference, check_tag
 from agentoci.store.layout import LayoutStore
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ class PushOptions:
     as_image: bool = False
     tags: tuple[str, ...] = ()
     if_exists: IfExists = IfExists.REPLACE
+
+    def __post_init__(self) -> None:
+        """Raises InvalidReference for what is no tag, before anything moves."""
+        for tag in self.tags:
+            check_tag(tag)
 
 
 @dataclass(frozen=True, slots=True)

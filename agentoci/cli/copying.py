@@ -109,7 +109,8 @@ def _say(done: CopyDone, seconds: float) -> None:
             attached = f", {len(done.attached)} attached" if done.attached else ""
             moved = f"{done.moved_blobs} of {done.blobs} blobs, {output.size(done.moved_bytes)}"
             asked = f", {output.counted(done.requests, 'request')}" if done.requests else ""
-            output.talk(f"copied {done.target}: {moved}{attached} in {seconds:.1f} s{asked}")
+            also = f", also as {', '.join(done.names[1:])}" if done.names[1:] else ""
+            output.talk(f"copied {done.target}{also}: {moved}{attached} in {seconds:.1f} s{asked}")
         case "exists":
             output.talk(f"{done.target}: everything was there already")
         case _:
@@ -130,6 +131,7 @@ def copy_document(done: CopyDone) -> dict[str, object]:
         "source": done.source,
         "target": done.target,
         "digest": str(done.digest),
+        "tags": output.tags_of(done.names),
         "outcome": str(done.outcome),
         "blobs": done.blobs,
         "movedBlobs": done.moved_blobs,

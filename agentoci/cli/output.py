@@ -71,6 +71,22 @@ def _say(text: str) -> None:
     sys.stderr.flush()
 
 
+def tags_of(names: Iterable[str]) -> list[str]:
+    """The tags of names as targets keep them: whole ones here, bare tags at a registry."""
+    return [tag for tag in map(_tag_of, names) if tag]
+
+
+def _tag_of(name: str) -> str | None:
+    from agentoci.spec.reference import InvalidReference, Reference, is_tag
+
+    if is_tag(name):
+        return name
+    with contextlib.suppress(InvalidReference):
+        if not name.startswith(("sha256:", "sha512:")):
+            return Reference.parse(name).tag
+    return None
+
+
 def told(what: str, message: str) -> str:
     """A message that says what it is about, once."""
     return message if what in message else f"{what}: {message}"

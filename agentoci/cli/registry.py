@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from agentoci.cli.access import access_options, login_options, read_secret
 from agentoci.cli.params import PLATFORM, format_option, quiet_option
 from agentoci.errors import Invalid
 from agentoci.spec.kinds import AGENT
-from agentoci.spec.reference import InvalidReference, Reference, is_tag
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -242,7 +240,7 @@ def _document(done: Transferred) -> dict[str, object]:
     return {
         "reference": done.target,
         "digest": str(done.digest),
-        "tags": [tag for tag in map(_tag_of, done.names) if tag],
+        "tags": output.tags_of(done.names),
         "skipped": done.skipped,
         "kind": done.kind or None,
         "blobs": done.blobs,
@@ -250,13 +248,3 @@ def _document(done: Transferred) -> dict[str, object]:
         "movedBytes": done.moved_bytes,
         "requests": done.requests,
     }
-
-
-def _tag_of(name: str) -> str | None:
-    """A pull gives whole names, and a layout keeps them; None for what has its digest only."""
-    if is_tag(name):
-        return name
-    with contextlib.suppress(InvalidReference):
-        if not name.startswith(("sha256:", "sha512:")):
-            return Reference.parse(name).tag
-    return None

@@ -22,6 +22,7 @@ _REPOSITORY: Final = rf"{_COMPONENT}(?:/{_COMPONENT})*"
 _TAG: Final = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}"
 _LABEL: Final = r"(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
 _HOST: Final = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?"
+_TAG_HINT: Final = "a tag is up to 128 letters, digits, '_', '.' and '-', not led by '.' or '-'"
 
 
 class InvalidReference(Invalid):
@@ -94,6 +95,13 @@ def is_tag(text: str) -> bool:
     return re.fullmatch(_TAG, text) is not None
 
 
+def check_tag(tag: str, *, text: str | None = None) -> None:
+    """Raise InvalidReference for what is no tag; `text` is what it stands in."""
+    if not is_tag(tag):
+        where = "" if text is None else f"{text!r}: "
+        raise InvalidReference(f"{where}{tag!r} is not a tag", hint=_TAG_HINT)
+
+
 def _parse_digest(text: str, digest_text: str) -> Digest:
     try:
         return Digest.parse(digest_text)
@@ -112,11 +120,7 @@ def _split_tag(text: str, name: str) -> tuple[str, str | None]:
     before, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
         return name, None
-    if not re.fullmatch(_TAG, tag):
-        raise InvalidReference(
-            f"{text!r}: {tag!r} is not a tag",
-            hint="a tag is up to 128 letters, digits, '_', '.' and '-', not led by '.' or '-'",
-        )
+    check_tag(tag, text=text)
     return before, tag
 
 

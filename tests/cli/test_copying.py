@@ -145,6 +145,8 @@ def test_cp_gives_several_tags(
     digest = agent("cp", *recursive, source, target, *tags).out.strip()
     again = agent("cp", *recursive, source, target, *tags, "-t", "1", "--if-exists", "fail")
     assert again.out.strip() == digest
+    told = agent("cp", *recursive, source, target, *tags, "--format", "json").json
+    assert told["tags"] == ["1.4.2", "1.4", "latest"]
     for tag in ("1.4.2", "1.4", "1", "latest"):
         assert agent("inspect", "--remote", f"{fake.host}/prod/bot:{tag}").json["digest"] == digest
     agent("cp", *recursive, source, f"oci:{tmp_path}/layout:bot:1.4.2", *tags)
@@ -152,6 +154,16 @@ def test_cp_gives_several_tags(
     notes = [entry.get("annotations", {}) for entry in index["manifests"]]
     names = {note.get("org.opencontainers.image.ref.name") for note in notes} - {None}
     assert {"bot:1.4.2", "bot:1.4", "bot:latest"} == {n for n in names if "sha256-" not in n}
+
+
+@pytest.mark.parametrize("tag", ["", "a b", "../../x", "h.io/bot:2"])
+def test_what_is_no_tag_is_refused_before_anything_moves(
+    agent: Agent, fake: FakeRegistry, stocked: Path, tag: str
+) -> None:
+    for verb in ("push", "cp"):
+        refused = agent(verb, "talker:1.0", f"{fake.host}/bot:1.0", "-t", tag, code=2)
+        assert f"error: {tag!r} is not a tag\nhint: " in refused.err
+    assert not fake.seen
 
 
 def test_cp_of_a_version_that_exists_moves_no_tag(

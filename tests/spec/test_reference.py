@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agentoci.spec.digest import Digest
-from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.spec.reference import InvalidReference, Reference, check_tag
 
 HEX = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 PIN = Digest("sha256", HEX)
@@ -191,3 +191,10 @@ def test_who_writes_what_other_tools_take_is_told_how(text: str, hint: str) -> N
     with pytest.raises(InvalidReference) as caught:
         Reference.parse(text)
     assert caught.value.hint == hint
+
+
+@pytest.mark.parametrize("tag", ["", "a b", "../x", "h.io/bot:1", ".x", "t" * 129])
+def test_what_is_no_tag(tag: str) -> None:
+    with pytest.raises(InvalidReference, match="is not a tag") as caught:
+        check_tag(tag)
+    assert caught.value.hint
