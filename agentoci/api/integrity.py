@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -43,21 +45,51 @@ def checksum_line(engine: Engine, thing: str) -> str:
     return f"{checksum(engine, thing)}  {thing}"
 
 
-def verify(engine: Engine, thing: str, checksums: Path) -> None:
-    """Compare with the line of a checksum file that names the thing.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one thing: its sha256 in hex, and the one that the list says."""
 
-    Raises ChecksumMismatch, BadChecksumFile, NotFound.
+    thing: str
+    found: str
+    wanted: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is what the list says."""
+        return self.found == self.wanted
+
+
+def compare(engine: Engine, checksums: Path, things: Sequence[str] = ()) -> list[Verdict]:
+    """Compare things with the lines of a checksum file that name them; without any, every line.
+
+    Raises BadChecksumFile, NotFound.
     """
-    wanted = _wanted(checksums, thing)
-    found = checksum(engine, thing)
-    if found != wanted:
+    listed = _listed(checksums)
+    if not things and not listed:
+        raise BadChecksumFile(f"{checksums} lists nothing")
+    wanted = {thing: _line_of(thing, listed, checksums) for thing in things} or listed
+    return [Verdict(thing, checksum(engine, thing), hexes) for thing, hexes in wanted.items()]
+
+
+def verify(engine: Engine, thing: str, checksums: Path) -> None:
+    """Compare one thing; raises ChecksumMismatch, BadChecksumFile, NotFound."""
+    [verdict] = compare(engine, checksums, [thing])
+    require([verdict], checksums)
+
+
+def require(verdicts: Sequence[Verdict], checksums: Path) -> None:
+    """Raise ChecksumMismatch unless everything is as listed."""
+    wrong = [verdict for verdict in verdicts if not verdict.ok]
+    if wrong:
+        first = wrong[0]
+        more = f", and {len(wrong) - 1} more differ" if wrong[1:] else ""
         raise ChecksumMismatch(
-            f"{thing}: its sha256 is {found}, {checksums} says {wanted}",
+            f"{first.thing}: its sha256 is {first.found}, {checksums} says {first.wanted}{more}",
             hint="it was changed, or the checksum belongs to another version",
         )
 
 
-def _wanted(checksums: Path, thing: str) -> str:
+def _listed(checksums: Path) -> dict[str, str]:
     try:
         text = files.read_at_most(checksums, limits.MIB).decode("utf-8")
     except OSError as exc:
@@ -73,6 +105,10 @@ def _wanted(checksums: Path, thing: str) -> str:
                 hint="`agent checksum` and `sha256sum` write such files",
             )
         listed[match[2]] = match[1].lower()
+    return listed
+
+
+def _line_of(thing: str, listed: Mapping[str, str], checksums: Path) -> str:
     for name in (thing, Path(thing).name):
         if name in listed:
             return listed[name]

@@ -42,3 +42,30 @@ def test_checksum_files_that_do_not_help(
 
 def test_the_checksum_of_a_folder(agent: Agent, tmp_path: Path):
     assert "is a folder" in agent("checksum", tmp_path, code=2).err
+
+
+def test_all_that_a_list_names_is_verified(
+    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("one", "two", "three"):
+        Path(name).write_text(name)
+    Path("sums").write_text(agent("checksum", "one", "two", "three").out)
+    assert agent("verify", "--checksum", "sums").lines == ["one: OK", "two: OK", "three: OK"]
+    assert agent("verify", "three", "one", "--checksum", "sums").lines == ["three: OK", "one: OK"]
+    for name in ("one", "three"):
+        Path(name).write_text("changed")
+    wrong = agent("verify", "--checksum", "sums", code=8)
+    assert wrong.lines == ["two: OK"]
+    assert "one: its sha256 is" in wrong.err
+    assert "and 1 more differ" in wrong.err
+    told = agent("verify", "--checksum", "sums", "--format", "json", code=8).json
+    assert [(each["name"], each["ok"]) for each in told] == [
+        ("one", False),
+        ("two", True),
+        ("three", False),
+    ]
+    Path("two").unlink()
+    agent("verify", "--checksum", "sums", code=6)
+    Path("sums").write_text("")
+    assert "lists nothing" in agent("verify", "--checksum", "sums", code=2).err
