@@ -71,14 +71,9 @@ MAX_REMOTE_MANIFESTS: Final = 200_000
 MAX_REDIRECTS: Final = 5
 """Blob redirects: registry to object store, rarely a second hop."""
 
-MAX_HEADER_LINES: Final = 256
-"""Header fields of one answer; registries send a dozen."""
-
-MAX_HEADER_LINE_BYTES: Final = 64 * KIB
-"""One header field; signed addresses and tokens in them take a few KiB."""
-
-MAX_INTERIM_ANSWERS: Final = 100
-"""Answers of the 1xx kind before the real one; some servers send one each second."""
+MAX_ANSWER_LINES: Final = 1000
+"""Lines before an answer's body, or between two pieces of it; a dozen headers, and what of the 1xx
+kind comes each second before them."""
 
 MAX_DEFINITION_BYTES: Final = 256 * KIB
 """An `.agentdef`; large ones are built to exhaust the YAML reader."""

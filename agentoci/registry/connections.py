@@ -1,4 +1,4 @@
-"""The connections under the transport: requests' pools and proxies, urllib3's TLS, our own wire.
+"""The connections under the transport: requests' pools and proxies, urllib3's TLS, http.client.
 
 A connection that the server closed while it lay in the pool is replaced without anybody noticing.
 Sending and receiving stop on a stall only: each piece that the socket takes starts the clock anew.
@@ -6,8 +6,7 @@ Sending and receiving stop on a stall only: each piece that the socket takes sta
 
 from __future__ import annotations
 
-import contextlib
-import io
+import http.client
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -20,8 +19,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import wait_for_read
 
 from agentoci.registry.dialing import Dialer
-from agentoci.registry.origin import Origin
-from agentoci.registry.wire import Body, Head, Hungup, head_of, read_answer, target_of
+from agentoci.registry.origin import Origin, target_of
+from agentoci.registry.responses import Response
 
 POOL_SIZE: Final = 64
 """Idle connections kept per host: more than the limiter lets out, and the streams beside it."""
@@ -31,9 +30,8 @@ _HOSTS: Final = 1000
 
 
 _LOST: Final = (
-    Hungup,
     BrokenPipeError,
-    ConnectionResetError,
+    ConnectionResetError,  # http.client.RemoteDisconnected is one
     ssl.SSLEOFError,
     ssl.SSLZeroReturnError,
 )
@@ -66,46 +64,46 @@ class Outgoing:
 class Incoming:
     """An answer's head and unread body; the connection goes back when the body is read."""
 
-    def __init__(self, pool: Pool, connection: _Connection, head: Head, body: Body) -> None:
-        self.head = head
-        self._body = body
+    def __init__(
+        self, pool: Pool, connection: _Connection, response: Response, *, reusable: bool
+    ) -> None:
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.fields()
+        self._response = response
         self._pool = pool
         self._connection: _Connection | None = connection
+        self._reusable = reusable
         self._release()
 
     @property
     def done(self) -> bool:
         """Whether the body has been read to its end."""
-        return self._body.done
+        return self._response.isclosed()
 
-    @property
-    def left(self) -> int | None:
-        """How many bytes of the body surely come next, if that is known."""
-        return self._body.left
-
-    def readinto(self, buffer: memoryview) -> int:
-        """Bytes of the body; 0 at its end. Raises OSError."""
+    def read1(self, size: int) -> bytes:
+        """Up to `size` bytes of the body, as they come; none at its end. Raises OSError."""
         try:
-            count = self._body.readinto(buffer)
+            chunk = self._response.read1(size)
         except BaseException:
             self.close()
             raise
         self._release()
-        return count
+        return chunk
 
     def close(self) -> None:
         """Free the connection; one with bytes left in it is of no further use."""
+        self._response.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
     def _release(self) -> None:
-        if self._body.done and self._connection is not None:
-            if self.head.reusable:
+        if self.done and self._connection is not None:
+            if self._reusable:
                 self._pool.take_back(self._connection)
+                self._connection = None
             else:
-                self._connection.close()
-            self._connection = None
+                self.close()
 
 
 class _Connection(urllib3.connection.HTTPConnection):
@@ -113,80 +111,97 @@ class _Connection(urllib3.connection.HTTPConnection):
 
     dialer: Dialer
     sent = 0
-    _reader: io.BufferedReader | None = None
+    _ahead = b""
 
     def _new_conn(self) -> socket.socket:
         timeout = self.timeout
         assert isinstance(timeout, float)  # noqa: S101 (set by the pool)
         return self.dialer.dial(self._dns_host, self.port, timeout)
 
-    def close(self) -> None:
-        """Close, whatever is left to read."""
-        if self._reader is not None:
-            with contextlib.suppress(OSError):
-                self._reader.close()
-            self._reader = None
-        super().close()
+    def exchange(self, outgoing: Outgoing, start: bytes, waits: Waits) -> tuple[Response, bool]:
+        """Send a request, whose body begins with `start`, and read the head of the answer.
 
-    def exchange(self, start: bytes, outgoing: Outgoing, waits: Waits) -> tuple[Head, Body]:
-        """Send `start` and the rest of the body, and read the head of the answer.
-
-        An answer that comes before the body is sent is the answer: the rest is kept back. Raises
-        OSError.
+        An answer that comes before the body is sent is the answer: the rest is kept back. Also
+        says whether the connection can serve again. Raises OSError, and ValueError for a head that
+        cannot be sent.
         """
-        if self._reader is None:
-            self._reader = self.sock.makefile("rb")
-        self.sent = 0
-        self.sock.settimeout(waits.stall)
-        trouble: OSError | None = None
+        sock = self.sock
+        sock.settimeout(waits.stall)
+        response = Response(sock, outgoing.method)
         try:
-            complete = self._send(start, outgoing.pieces)
+            self._put_head(outgoing)
+            complete, trouble = self._try_to_send(outgoing.pieces, start, response)
+            sock.settimeout(waits.answer if complete else waits.stall)
+            self._receive(response, trouble)
+            if not response.isclosed():
+                sock.settimeout(waits.stall)
+        except BaseException:
+            response.close()
+            raise
+        return response, complete and not response.will_close
+
+    def _put_head(self, outgoing: Outgoing) -> None:
+        """Have http.client refuse what would smuggle in another request; it would quote it, too."""
+        try:
+            self.putrequest(
+                outgoing.method, outgoing.url, skip_host=True, skip_accept_encoding=True
+            )
+            for name, value in outgoing.headers.items():
+                if "\n" in value:
+                    raise ValueError  # noqa: TRY301 (http.client lets folded lines pass)
+                self.putheader(name, value)
+        except (ValueError, http.client.InvalidURL):
+            raise ValueError("a head that cannot be sent") from None
+
+    def _try_to_send(
+        self, pieces: Iterator[bytes] | None, start: bytes, response: Response
+    ) -> tuple[bool, OSError | None]:
+        """Whether all was sent, and why not unless an answer came first."""
+        self.sent = 0
+        self._ahead = start
+        try:
+            self.endheaders()
+            for piece in pieces or ():
+                if self._answered(response):
+                    return False, None
+                self.send(piece)
         except TimeoutError:
             raise
         except OSError as exc:
-            complete, trouble = False, exc
-        self.sock.settimeout(waits.answer if complete else waits.stall)
-        head, body = self._answer(self._reader, outgoing.method, trouble)
-        self.sock.settimeout(waits.stall)
-        return head if complete else replace(head, reusable=False), body
+            return False, exc
+        return True, None
 
-    def _answer(
-        self, reader: io.BufferedReader, method: str, trouble: OSError | None
-    ) -> tuple[Head, Body]:
-        """The answer, also when sending broke off: it may say why."""
+    def send(self, data: Any) -> None:
+        """Send bytes; a head, which http.client passes, goes with the body's start in one piece."""
+        ahead, self._ahead = self._ahead, b""
+        rest = memoryview(data + ahead if ahead else data)
+        while rest:
+            count = self.sock.send(rest)
+            self.sent += count
+            rest = rest[count:]
+
+    def _receive(self, response: Response, trouble: OSError | None) -> None:
+        """Read the head of the answer, also when sending broke off: it may say why."""
+        self.response_class = lambda *_, **__: response  # type: ignore[assignment]
         try:
-            return read_answer(reader, method)
+            super(urllib3.connection.HTTPConnection, self).getresponse()  # http.client's
         except ssl.SSLError:
             raise
         except OSError:
             if trouble is not None:
                 raise trouble from None
             raise
+        finally:
+            del self.response_class
 
-    def _send(self, start: bytes, pieces: Iterator[bytes] | None) -> bool:
-        """Whether all was sent, or an answer came first."""
-        self._send_all(start)
-        for piece in pieces or ():
-            if self._answered():
-                return False
-            self._send_all(piece)
-        return True
-
-    def _send_all(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            count = self.sock.send(rest)
-            self.sent += count
-            rest = rest[count:]
-
-    def _answered(self) -> bool:
+    def _answered(self, response: Response) -> bool:
         """Whether an answer has begun; over TLS what arrives may be something else."""
-        if self._reader is None or not wait_for_read(self.sock, timeout=0):
+        if not wait_for_read(self.sock, timeout=0):
             return False
         timeout = self.sock.gettimeout()
         self.sock.settimeout(0)
         try:
-            return bool(self._reader.peek(1))
+            return response.has_begun()
         except (ssl.SSLWantReadError, BlockingIOError):
             return False
         except OSError:
@@ -205,18 +220,17 @@ class Pool(HTTPConnectionPool):
         body always (opening an upload twice does no harm), one with a body only if nothing of it
         was taken. Raises OSError, ssl.SSLError, ProxyTrouble.
         """
-        start = self._head(outgoing)
-        if outgoing.pieces is not None:
-            start += next(outgoing.pieces, b"")
+        outgoing = self._addressed(outgoing)
+        start = b"" if outgoing.pieces is None else next(outgoing.pieces, b"")
         connection: Any = self._get_conn()
         reused = not connection.is_closed
         try:
-            return self._exchange(connection, start, outgoing, waits)
+            return self._exchange(connection, outgoing, start, waits)
         except _LOST:
             if not reused or (outgoing.pieces is not None and connection.sent):
                 raise
         fresh: Any = self._new_conn()
-        return self._exchange(fresh, start, outgoing, waits)
+        return self._exchange(fresh, outgoing, start, waits)
 
     def certificate(self, timeout: float) -> Mapping[str, Any]:
         """What the server shows over TLS, in the words of `ssl.SSLSocket.getpeercert`.
@@ -239,16 +253,16 @@ class Pool(HTTPConnectionPool):
         self._put_conn(connection)
 
     def _exchange(
-        self, connection: _Connection, start: bytes, outgoing: Outgoing, waits: Waits
+        self, connection: _Connection, outgoing: Outgoing, start: bytes, waits: Waits
     ) -> Incoming:
         try:
             if connection.is_closed:
                 self._connect(connection, waits.connect)
-            head, body = connection.exchange(start, outgoing, waits)
+            response, reusable = connection.exchange(outgoing, start, waits)
         except BaseException:
             connection.close()
             raise
-        return Incoming(self, connection, head, body)
+        return Incoming(self, connection, response, reusable=reusable)
 
     def _connect(self, connection: _Connection, timeout: float) -> None:
         connection.sent = 0
@@ -262,14 +276,17 @@ class Pool(HTTPConnectionPool):
             if self.proxy is None or connection.has_connected_to_proxy:
                 raise
             raise ProxyTrouble(*exc.args) from exc
+        except http.client.HTTPException:  # of the tunnel; it quotes what came
+            raise ProxyTrouble(0, "it does not speak http") from None
 
-    def _head(self, outgoing: Outgoing) -> bytes:
+    def _addressed(self, outgoing: Outgoing) -> Outgoing:
+        """With the target and the headers that the server, or a proxy for plain http, reads."""
         target = target_of(outgoing.url)
         headers = {"Host": outgoing.origin.netloc, **outgoing.headers}
         if self.proxy is not None and self.scheme == "http":
             target = f"{outgoing.origin}{target}"
             headers |= self.proxy_headers
-        return head_of(outgoing.method, target, headers.items())
+        return replace(outgoing, url=target, headers=headers)
 
 
 def _pools(dialer: Dialer) -> dict[str, type[HTTPConnectionPool]]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from enum import IntEnum
-from urllib.parse import urljoin, urlsplit
+from typing import Final
+from urllib.parse import quote, urljoin, urlsplit
 
 from agentoci.registry.errors import UnsafeDestination
 
 _PORTS = {"http": 80, "https": 443}
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNSENDABLE: Final = re.compile(r"[^\x21-\x7e]")
 
 
 class Reach(IntEnum):
@@ -62,9 +66,10 @@ class Origin:
     @property
     def reach(self) -> Reach:
         """How far away it is; `localhost` and its subdomains are loopback."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):
+        host = self.host.rstrip(".")  # `localhost.` is the same name, written in full
+        if host == "localhost" or host.endswith(".localhost"):
             return Reach.LOOPBACK
-        address = _address(self.host)
+        address = _address(host)
         return Reach.PUBLIC if address is None else _reach(address)
 
     @property
@@ -82,6 +87,24 @@ def joined(base: str, location: str) -> str:
         return urljoin(base, location)
     except ValueError:
         raise UnsafeDestination(f"{Origin.of(base).netloc} sends us to what is no URL") from None
+
+
+def target_of(url: str) -> str:
+    """Path and query of an http(s) URL as they are written: signatures cover their spelling.
+
+    Only what cannot be sent, as a space, is escaped.
+    """
+    _, _, rest = url.partition("://")
+    start = re.search(r"[/?#]", rest)
+    found = rest[start.start() :].partition("#")[0] if start else ""
+    if not found.startswith("/"):
+        found = f"/{found}"
+    return _UNSENDABLE.sub(_escape, found)
+
+
+def _escape(match: re.Match[str]) -> str:
+    """Header values are read as Latin-1, so that is what an odd Location is written back in."""
+    return quote(match[0].encode("latin-1" if match[0] <= "\xff" else "utf-8"))
 
 
 def check_step(start: Origin, target: Origin, *, nearest: Reach = Reach.PRIVATE) -> None:
@@ -112,9 +135,16 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
             found = ipaddress.IPv4Address(socket.inet_aton(host))
         except (OSError, UnicodeError):
             return None
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped:
-        return found.ipv4_mapped
-    return found
+    return found if isinstance(found, ipaddress.IPv4Address) else _inner(found) or found
+
+
+def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """What an IPv6 address leads to that is one of IPv4: mapped, 6to4, NAT64, or compatible."""
+    mapped = address.ipv4_mapped or address.sixtofour
+    compatible = int(address) >> 32 == 0 and not (address.is_loopback or address.is_unspecified)
+    if mapped is not None or not (compatible or address in _NAT64):
+        return mapped
+    return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
 
 
 def _reach(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Reach:
@@ -122,4 +152,5 @@ def _reach(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Reach:
         return Reach.LOOPBACK
     if address.is_link_local:
         return Reach.LINK_LOCAL
-    return Reach.PUBLIC if address.is_global else Reach.PRIVATE
+    old = isinstance(address, ipaddress.IPv6Address) and address.is_site_local
+    return Reach.PUBLIC if address.is_global and not old else Reach.PRIVATE

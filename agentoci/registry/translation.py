@@ -18,7 +18,7 @@ from agentoci.registry.errors import (
     RegistryUnreachable,
     UntrustedCertificate,
 )
-from agentoci.registry.wire import NotHttp
+from agentoci.registry.responses import NotHttp
 
 _REACHABLE: Final = "is the name right, and can this machine reach it?"
 _PLAIN: Final = "if it speaks plain http only, list it in insecure_registries of the config file"

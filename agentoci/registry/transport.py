@@ -84,8 +84,8 @@ class Answer:
         self._trouble: RegistryUnreachable | None = None
         self.url = url
         self.origin = origin
-        self.status = incoming.head.status
-        self.headers: Mapping[str, str] = incoming.head.headers
+        self.status = incoming.status
+        self.headers = incoming.headers
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` raw bytes; raises RegistryUnreachable when the connection breaks.
@@ -104,17 +104,18 @@ class Answer:
         return self._receive(size)
 
     def _receive(self, size: int) -> bytes:
-        buffer = memoryview(bytearray(min(size, self._incoming.left or limits.NETWORK_BUFFER)))
-        filled = 0
+        parts: list[bytes] = []
+        room = size
         try:
             with translated(self.origin.netloc):
-                while filled < len(buffer) and (count := self._incoming.readinto(buffer[filled:])):
-                    filled += count
+                while room and (part := self._incoming.read1(min(room, limits.NETWORK_BUFFER))):
+                    parts.append(part)
+                    room -= len(part)
         except RegistryUnreachable as exc:
-            if not filled:
+            if not parts:
                 raise
             self._trouble = exc
-        return bytes(buffer[:filled])
+        return b"".join(parts)
 
     def content(self, limit: int) -> bytes:
         """The body, but never more than `limit + 1` bytes, so that the caller sees an excess."""

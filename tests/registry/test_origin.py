@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentoci.registry.errors import InvalidRegistryConfig, UnsafeDestination
-from agentoci.registry.origin import Origin, Reach, check_step, joined
+from agentoci.registry.origin import Origin, Reach, check_step, joined, target_of
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.realms import resolve_realm
 
@@ -178,3 +178,20 @@ def test_what_is_no_proxy_is_told_without_its_password(proxy: str, message: str)
     with pytest.raises(InvalidRegistryConfig, match=message) as caught:
         Proxies(https=proxy).select(Origin.of("https://a.example"))
     assert "secret" not in f"{caught.value}{caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("https://h", "/"),
+        ("https://h/", "/"),
+        ("https://h?q=1", "/?q=1"),
+        ("https://h:1/a%2fb%3D?_state=%2b#part", "/a%2fb%3D?_state=%2b"),
+        ("https://h/a b", "/a%20b"),
+        ("https://h/a\r\nb", "/a%0D%0Ab"),
+        ("https://h/\xc3\xa4?\u20ac", "/%C3%A4?%E2%82%AC"),
+        ("https://h/x?redirect=http://o/", "/x?redirect=http://o/"),
+    ],
+)
+def test_addresses_are_asked_for_as_they_are_written(url: str, target: str) -> None:
+    assert target_of(url) == target

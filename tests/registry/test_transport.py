@@ -39,6 +39,7 @@ from tests.certificates import Authority
 from tests.registry.conftest import MakeClient, Open, StepClock
 from tests.registry.fake import Basic, FakeRegistry, Tokens
 from tests.registry.faults import Exchange, Fault, Reply, answers, changes, drops, redirects
+from tests.registry.scripted import OK, scripted, tunnel
 
 CONTENT = b"over tls" * 1000
 BLOB = Descriptor.of("application/octet-stream", CONTENT)
@@ -200,32 +201,6 @@ def test_connection_is_used_again(fake: FakeRegistry, open_repository: Open) -> 
 # Connections
 
 
-def scripted(*steps: bytes | None, address: str = "127.0.0.1") -> tuple[socket.socket, list[bytes]]:
-    """A server that answers each request with the next step; None hangs up instead."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    server = socket.create_server((address, 0), family=family)
-    heard: list[bytes] = []
-
-    def serve() -> None:
-        left = list(steps)
-        with contextlib.suppress(OSError), server:
-            while left:
-                connection, _ = server.accept()
-                with connection:
-                    while left and (request := connection.recv(1 << 20)):
-                        heard.append(request)
-                        step = left.pop(0)
-                        if step is None:
-                            break
-                        connection.sendall(step)
-
-    threading.Thread(target=serve, daemon=True).start()
-    return server, heard
-
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
 @pytest.fixture
 def transport() -> Iterator[Transport]:
     with contextlib.closing(
@@ -331,31 +306,6 @@ def test_many_streams_and_requests_do_not_wait_for_connections(
 
 
 # Proxies
-
-
-def tunnel(target: str) -> socket.socket:
-    """A proxy that takes one CONNECT, and leads to `target` whatever is asked for."""
-    server = socket.create_server(("127.0.0.1", 0))
-    host, _, port = target.partition(":")
-
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(1 << 16):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
-
-    def serve() -> None:
-        with server, server.accept()[0] as client:
-            assert client.recv(1 << 16).startswith(b"CONNECT registry.example:443 HTTP/1.")
-            client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            with socket.create_connection((host, int(port))) as inner:
-                back = threading.Thread(target=pump, args=(inner, client))
-                back.start()
-                pump(client, inner)
-                back.join()
-
-    threading.Thread(target=serve, daemon=True).start()
-    return server
 
 
 def test_tls_through_a_proxy_is_with_the_registry_itself(
