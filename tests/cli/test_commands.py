@@ -59,6 +59,47 @@ def test_every_option_is_explained(name: str):
             assert parameter.help, parameter.opts
 
 
+def leaves(name: str) -> dict[str, click.Command]:
+    """A command, or those of its group, by their whole names."""
+    found = command_called(name)
+    if not isinstance(found, click.Group):
+        return {name: found}
+    return {f"{name} {below}": command for below, command in found.commands.items()}
+
+
+def option_of(command: click.Command, name: str) -> click.Parameter | None:
+    return next((one for one in command.params if name in one.opts), None)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_verbs_that_ask_registries_speak_json(name: str):
+    """All but those that give content, or what an agent says."""
+    without = {"build", "blob get", "create", "run"}
+    for whole, command in leaves(name).items():
+        if whole not in without and option_of(command, "--authfile"):
+            form = option_of(command, "--format")
+            assert form is not None, whole
+            assert isinstance(form.type, click.Choice)
+            assert "json" in form.type.choices
+
+
+def test_a_letter_means_one_option_in_all_verbs_of_registries():
+    """`-a` is docker's --all and --annotation."""
+    meant: dict[str, set[str]] = {}
+    for name in COMMANDS:
+        for whole, command in leaves(name).items():
+            if whole in {"build", "create", "run"} or not option_of(command, "--authfile"):
+                continue
+            for parameter in command.params:
+                short, *rest = [*parameter.opts, "", ""]
+                if len(short) == 2:
+                    meant.setdefault(short, set()).add(rest[0])
+    assert {letter: names for letter, names in meant.items() if len(names) > 1} == {
+        "-a": {"--all", "--annotation"}
+    }
+    assert meant["-q"] == {"--quiet"}
+
+
 def test_the_program_explains_itself(agent: Agent):
     shown = agent("--help")
     for name, (_, text) in COMMANDS.items():
