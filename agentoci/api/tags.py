@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from agentoci._internal.threads import each
 from agentoci.api.locations import LayoutLocation, parse_location
 from agentoci.api.repositories import open_repository, repository_named
 from agentoci.content.protocols import ContentNotFound, Resolver
+from agentoci.content.standing import meant_by
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.version import TagVersion, sort_tags
@@ -73,14 +75,7 @@ def resolve_tags(source: Resolver, tags: Sequence[str]) -> dict[str, Descriptor]
 
     Raises what the registry says to any of them.
     """
-
-    def resolve(tag: str) -> Descriptor | None:
-        try:
-            return source.resolve(tag)
-        except ContentNotFound:
-            return None
-
-    found = each(resolve, tags, workers=_WORKERS, name="tags")
+    found = each(partial(meant_by, source), tags, workers=_WORKERS, name="tags")
     return {tag: desc for tag, desc in zip(tags, found, strict=True) if desc is not None}
 
 

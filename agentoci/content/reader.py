@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agentoci._internal import limits
-from agentoci.content.protocols import Fetcher, Reader
+from agentoci.content.protocols import ContentNotFound, Fetcher, Reader
 from agentoci.errors import Integrity
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
@@ -85,10 +85,16 @@ def fetch_bytes(source: Fetcher, desc: Descriptor, *, limit: int | None = None) 
         return _fetch_by_digest(source, desc, ceiling)
     with source.fetch(desc) as stream:
         reader = VerifiedReader(stream, desc)
-        parts: list[bytes] = []
-        while chunk := reader.read(limits.NETWORK_BUFFER):
-            parts.append(chunk)
-    return b"".join(parts)
+        return b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
+
+
+def is_readable(source: Fetcher, desc: Descriptor) -> bool:
+    """Whether a small piece of content is there; raises Integrity when it is not what it should."""
+    try:
+        fetch_bytes(source, desc)
+    except ContentNotFound:
+        return False
+    return True
 
 
 def _fetch_by_digest(source: Fetcher, desc: Descriptor, ceiling: int) -> bytes:

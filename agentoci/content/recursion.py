@@ -17,8 +17,9 @@ from agentoci._internal.threads import each
 from agentoci.content.copy import Copied, CopyOptions, copy
 from agentoci.content.graph import GraphTooLarge, walk
 from agentoci.content.protocols import ContentNotFound, ReadableTarget, ReferrerLister, Target
-from agentoci.content.reader import fetch_bytes
+from agentoci.content.reader import is_readable
 from agentoci.content.referrers import fetch_referrer, kind_of
+from agentoci.content.standing import meant_by
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest, InvalidDigest
@@ -196,10 +197,9 @@ def _tagged(src: ReadableTarget, beside: Neighbours, subject: Descriptor) -> Ite
         name = beside.name(tag)
         if beside.known is not None and name not in beside.known:
             continue
-        try:
-            yield Attachment(src.resolve(name), subject, tag)
-        except ContentNotFound:
-            continue
+        found = meant_by(src, name)
+        if found is not None:
+            yield Attachment(found, subject, tag)
 
 
 def copy_with_attachments(
@@ -240,7 +240,7 @@ def _bring_all(
         try:
             attached.append((item, _bring(src, item, dst, present, options)))
         except ContentNotFound:
-            if _is_there(src, item.desc):
+            if is_readable(src, item.desc):
                 raise
             gone.append(LeftOut(item, GONE))
     return tuple(attached), tuple(gone)
@@ -268,23 +268,8 @@ def _bring(
     name = str(desc.digest)
     if item.tag is not None:
         name = options.beside_target.name(item.tag)
-        if _means(dst, name, desc):
+        if meant_by(dst, name) == desc:
             return Copied(desc, None, 0, 0, 0)
     elif desc.digest in present.get(item.subject.digest, ()) and dst.exists(desc):
         return Copied(desc, None, 0, 0, 0)
     return copy(src, desc, dst, name, options=options.copying)
-
-
-def _means(dst: Target, name: str, desc: Descriptor) -> bool:
-    try:
-        return dst.resolve(name) == desc
-    except ContentNotFound:
-        return False
-
-
-def _is_there(src: ReadableTarget, desc: Descriptor) -> bool:
-    try:
-        fetch_bytes(src, desc)
-    except ContentNotFound:
-        return False
-    return True

@@ -21,6 +21,14 @@ class IfExists(StrEnum):
     FAIL = "fail"
 
 
+def meant_by(target: Resolver, name: str) -> Descriptor | None:
+    """What a name means in a target; None when it means nothing. Raises what the target raises."""
+    try:
+        return target.resolve(name)
+    except ContentNotFound:
+        return None
+
+
 def taken_by(
     target: Resolver, root: Descriptor, name: str, policy: IfExists, *, where: str
 ) -> Descriptor | None:
@@ -31,11 +39,8 @@ def taken_by(
     """
     if policy is IfExists.REPLACE:
         return None
-    try:
-        present = target.resolve(name)
-    except ContentNotFound:
-        return None
-    if present.digest == root.digest:
+    present = meant_by(target, name)
+    if present is None or present.digest == root.digest:
         return None
     if policy is IfExists.FAIL:
         raise NameTaken(

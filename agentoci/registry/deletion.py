@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from agentoci.content.graph import as_manifest, fetch_raw_manifest
 from agentoci.content.protocols import ContentNotFound, Target
 from agentoci.content.reader import BytesSource
+from agentoci.content.standing import meant_by
 from agentoci.errors import AgentociError, Conflict, Denied
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
@@ -185,10 +186,8 @@ class Deletion:
             return set()
 
     def _is_there(self, name: str, digest: Digest | None = None) -> bool:
-        try:
-            return self._target.resolve(name).digest == digest or digest is None
-        except ContentNotFound:
-            return False
+        found = meant_by(self._target, name)
+        return found is not None and digest in (None, found.digest)
 
     def _delete(self, path: str) -> Problem | None:
         """Ask for a deletion; returns how it was refused, None when it was done."""

@@ -151,7 +151,7 @@ class Manifests:
         if len(content) > limits.MAX_MANIFEST_BYTES:
             raise SizeMismatch(f"{self._what(name)}: larger than {limits.MAX_MANIFEST_BYTES} bytes")
         pinned = _digest(name)
-        found = Descriptor.of(_media_type(answer) or mediatypes.OCI_MANIFEST, content)
+        found = Descriptor.of(stated_type(answer) or mediatypes.OCI_MANIFEST, content)
         if pinned is not None:
             found = Descriptor(found.media_type, pinned, len(content))
             verified(io.BytesIO(content), found)
@@ -192,7 +192,7 @@ def _speaks_of_tags(problem: Problem) -> bool:
 
 def _described(answer: Answer, name: str) -> Descriptor | None:
     """The descriptor that the headers give; None when one of its parts is missing."""
-    media_type = _media_type(answer)
+    media_type = stated_type(answer)
     size = stated_size(answer)
     digest = _digest(name) or _digest(answer.headers.get("Docker-Content-Digest"))
     if not media_type or digest is None or not size:
@@ -206,7 +206,8 @@ def stated_size(answer: Answer) -> int | None:
     return int(length) if _SIZE.fullmatch(length) else None
 
 
-def _media_type(answer: Answer) -> str:
+def stated_type(answer: Answer) -> str:
+    """The Content-Type without its parameters; empty when there is none."""
     return answer.headers.get("Content-Type", "").partition(";")[0].strip()
 
 

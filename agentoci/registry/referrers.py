@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound
-from agentoci.content.reader import fetch_bytes
+from agentoci.content.reader import is_readable
 from agentoci.content.referrers import (
     NotAReferrerList,
     Referrer,
@@ -31,7 +31,7 @@ from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import ManifestNotFound, RegistryFailing, Rejected
 from agentoci.registry.fallback import FallbackIndex
 from agentoci.registry.links import next_page
-from agentoci.registry.manifests import Manifests
+from agentoci.registry.manifests import Manifests, stated_type
 from agentoci.registry.problems import Problem
 from agentoci.registry.transport import Answer, Request
 from agentoci.spec import mediatypes
@@ -94,7 +94,7 @@ class Referrers:
         with contextlib.suppress(Integrity):
             entries = of_type(readable(self.fallback.read(subject.digest)), artifact_type)
             left_over = [entry for entry in entries if entry.digest not in present]
-            listed += tuple(entry for entry in left_over if self._is_there(entry))
+            listed += tuple(entry for entry in left_over if is_readable(self._source, entry))
         return listed
 
     def supported(self, subject: Descriptor) -> bool:
@@ -202,8 +202,7 @@ class Referrers:
 
     def _entries(self, answer: Answer, content: bytes, subject: Digest) -> tuple[Json, ...] | None:
         """None for what is no list: a proxy's page, the word of another protocol."""
-        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-        if media_type not in mediatypes.INDEXES:
+        if stated_type(answer) not in mediatypes.INDEXES:
             return None
         if len(content) > limits.MAX_MANIFEST_BYTES:
             raise RegistryFailing(
@@ -230,13 +229,6 @@ class Referrers:
                 known = {**found.entry.annotations, **entry.annotations}
                 return replace(entry, artifact_type=found.entry.artifact_type, annotations=known)
         return entry
-
-    def _is_there(self, entry: Descriptor) -> bool:
-        try:
-            fetch_bytes(self._source, entry)
-        except ContentNotFound:
-            return False
-        return True
 
     def _delete(self, desc: Descriptor) -> bool:
         """Delete a manifest; False when the registry does not."""

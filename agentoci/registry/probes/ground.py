@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from agentoci.content.protocols import ContentNotFound
 from agentoci.content.reader import BytesSource
+from agentoci.content.standing import meant_by
 from agentoci.errors import AgentociError
 from agentoci.registry.auth import pull_scope, push_scope
 from agentoci.registry.endpoint import Endpoint
@@ -185,8 +185,4 @@ class Ground:
 
     def is_there(self, name: str) -> bool:
         """Whether a manifest is there."""
-        try:
-            self.repository.resolve(name)
-        except ContentNotFound:
-            return False
-        return True
+        return meant_by(self.repository, name) is not None

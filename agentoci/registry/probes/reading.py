@@ -9,6 +9,7 @@ from agentoci._internal import limits
 from agentoci.content.graph import fetch_manifest
 from agentoci.registry.errors import ManifestNotFound
 from agentoci.registry.links import next_page
+from agentoci.registry.manifests import stated_type
 from agentoci.registry.probes.ground import Finding, Ground, NothingToLookAt, Result, Sample
 from agentoci.registry.problems import Problem
 from agentoci.registry.transport import Answer, Request
@@ -31,8 +32,7 @@ def find_sample(ground: Ground, name: str) -> Iterator[Finding]:
         raise ground.endpoint.error(answer, what=ground.what(name), missing=ManifestNotFound)
     with answer:
         content = answer.content(limits.MAX_MANIFEST_BYTES)
-    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip()
-    found = parse_manifest(content, media_type=media_type or None, what=name)
+    found = parse_manifest(content, media_type=stated_type(answer) or None, what=name)
     manifest = Descriptor.of(found.media_type, content)
     ground.sample = Sample(name, manifest, _largest_blob(ground, found))
     yield Finding("image", Result.YES, f"{ground.what()}@{manifest.digest}")

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from agentoci.content.protocols import ContentNotFound, Target
+from agentoci.content.protocols import Target
+from agentoci.content.standing import meant_by
 from agentoci.errors import Conflict
 from agentoci.registry.search.artifact import IndexArtifact, pack, read_index
 from agentoci.registry.search.document import SearchIndex
@@ -125,15 +126,9 @@ class _Update:
         return now.root.digest == root.digest or self.change(now.index) == now.index
 
     def _present(self) -> IndexArtifact | None:
-        root = self._resolved()
+        root = meant_by(self.target, self.name)
         return None if root is None else read_index(self.target, root, what=self.what)
 
     def _digest(self) -> Digest | None:
-        root = self._resolved()
+        root = meant_by(self.target, self.name)
         return None if root is None else root.digest
-
-    def _resolved(self) -> Descriptor | None:
-        try:
-            return self.target.resolve(self.name)
-        except ContentNotFound:
-            return None
