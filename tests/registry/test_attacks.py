@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from agentoci.content.reader import BytesSource
+from agentoci.errors import AgentociError
 from agentoci.registry.challenges import parse_challenges
+from agentoci.registry.hosts import HostOptions
 from agentoci.registry.links import next_page
-from agentoci.registry.origin import Origin
+from agentoci.registry.origin import Origin, Reach
 from agentoci.registry.redaction import redacted
 from agentoci.registry.retry import retry_after
 from agentoci.registry.transport import Answer
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
-from tests.registry.conftest import Open
+from agentoci.spec.reference import Reference
+from tests.registry.conftest import MakeClient, Open
 from tests.registry.fake import FakeRegistry, Tokens
-from tests.registry.faults import Fault, changes
+from tests.registry.faults import Fault, answers, changes
 
 CONTENT = b"what was asked for"
 BLOB = Descriptor.of("application/octet-stream", CONTENT)
@@ -85,3 +90,44 @@ def test_long_words_of_a_registry_are_redacted_at_once(piece: str) -> None:
 @pytest.mark.parametrize("words", ["a ", "Basic a ", 'Bearer a="', "a, "])
 def test_long_list_of_challenges_is_read_once(words: str) -> None:
     parse_challenges(words * 60_000)
+
+
+# What one registry makes us do at another
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="Transport.send shows an origin's headers and certificate whoever sent us there",
+)
+@pytest.mark.parametrize("status", [400, 405, 500])
+def test_location_does_not_act_with_our_rights_at_another_registry(
+    fake: FakeRegistry, make_client: MakeClient, status: int
+) -> None:
+    """A Location may name a manifest of the registry that we copy from: PUT and DELETE hit it."""
+    with FakeRegistry(address="127.0.0.2") as other:
+        prey = f"{other.url}/v2/team/bot/manifests/{BLOB.digest}"
+        fake.on("POST", "/uploads/", answers(202, Location=prey), times=9)
+        other.on("*", "", answers(status), times=99)
+        client = make_client(hosts={other.host: HostOptions(headers={"X-Key": "private"})})
+        source = client.repository(Reference(other.host, "team/bot"))
+        with contextlib.suppress(AgentociError):
+            source.tags()
+        assert all("x-key" in one.headers for one in other.seen)
+        other.seen.clear()
+        target = client.repository(Reference(fake.host, "team/bot"), push=True)
+        with contextlib.suppress(AgentociError):
+            target.push(BLOB, BytesSource(CONTENT))
+        assert not [str(one) for one in other.seen if "x-key" in one.headers]
+
+
+@pytest.mark.parametrize("host", ["localhost.", "x.localhost.", "127.0.0.1."])
+def test_final_dot_does_not_hide_that_a_name_is_of_this_machine(host: str) -> None:
+    assert Origin.of(f"http://{host}:5000/").reach is Reach.LOOPBACK
+
+
+@pytest.mark.parametrize(
+    "host", ["64:ff9b::a9fe:a9fe", "64:ff9b::7f00:1", "2002:7f00:1::", "::7f00:1", "fec0::1"]
+)
+def test_addresses_that_lead_inside_are_not_public(host: str) -> None:
+    """NAT64, 6to4, the compatible form, and site-local ones."""
+    assert Origin.of(f"http://[{host}]/").reach is not Reach.PUBLIC
