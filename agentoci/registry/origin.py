@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass
 from enum import IntEnum
-from urllib.parse import urljoin, urlsplit
+from typing import Final
+from urllib.parse import quote, urljoin, urlsplit
 
 from agentoci.registry.errors import UnsafeDestination
 
 _PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNSENDABLE: Final = re.compile(r"[^\x21-\x7e]")
 
 
 class Reach(IntEnum):
@@ -84,6 +87,24 @@ def joined(base: str, location: str) -> str:
         return urljoin(base, location)
     except ValueError:
         raise UnsafeDestination(f"{Origin.of(base).netloc} sends us to what is no URL") from None
+
+
+def target_of(url: str) -> str:
+    """Path and query of an http(s) URL as they are written: signatures cover their spelling.
+
+    Only what cannot be sent, as a space, is escaped.
+    """
+    _, _, rest = url.partition("://")
+    start = re.search(r"[/?#]", rest)
+    found = rest[start.start() :].partition("#")[0] if start else ""
+    if not found.startswith("/"):
+        found = f"/{found}"
+    return _UNSENDABLE.sub(_escape, found)
+
+
+def _escape(match: re.Match[str]) -> str:
+    """Header values are read as Latin-1, so that is what an odd Location is written back in."""
+    return quote(match[0].encode("latin-1" if match[0] <= "\xff" else "utf-8"))
 
 
 def check_step(start: Origin, target: Origin, *, nearest: Reach = Reach.PRIVATE) -> None:
