@@ -91,9 +91,9 @@ def test_a_letter_means_one_option_in_all_verbs_of_registries():
             if whole in {"build", "create", "run"} or not option_of(command, "--authfile"):
                 continue
             for parameter in command.params:
-                short, *rest = [*parameter.opts, "", ""]
-                if len(short) == 2:
-                    meant.setdefault(short, set()).add(rest[0])
+                names = list(parameter.opts)
+                if len(names) == 2 and len(names[0]) == 2:
+                    meant.setdefault(names[0], set()).add(names[1])
     assert {letter: names for letter, names in meant.items() if len(names) > 1} == {
         "-a": {"--all", "--annotation"}
     }
