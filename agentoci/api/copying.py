@@ -46,7 +46,7 @@ class PinnedElsewise(Integrity):
     """The target pins another digest than the source has."""
 
 
-class Outcome(StrEnum):
+class CopyOutcome(StrEnum):
     """How a copy ended: `skipped` left other content where it was."""
 
     COPIED = "copied"
@@ -86,7 +86,7 @@ class CopyDone:
     source: str
     target: str
     digest: Digest
-    outcome: Outcome = Outcome.COPIED
+    outcome: CopyOutcome = CopyOutcome.COPIED
     blobs: int = 0
     moved_blobs: int = 0
     moved_bytes: int = 0
@@ -180,7 +180,7 @@ class Copies:
             name = _checked_name(start, target)
         present = present_at(self._engine, target, name)
         same = present == start.root.digest
-        outcome = Outcome.EXISTS if same else Outcome.COPIED
+        outcome = CopyOutcome.EXISTS if same else CopyOutcome.COPIED
         return CopyDone(str(source), shown_target(target, name), start.root.digest, outcome)
 
     def plan(self, source: str, target: str, rules: CopyRules | None = None) -> CopyPlan:
@@ -204,11 +204,11 @@ def _settled(
     """
     if present == done.digest:
         more = (rules.recursive or rules.tags) and not isinstance(target, ArchiveLocation)
-        return None if more else replace(done, outcome=Outcome.EXISTS)
+        return None if more else replace(done, outcome=CopyOutcome.EXISTS)
     if rules.if_exists is IfExists.REPLACE:
         return None
     if present is not None and rules.if_exists is IfExists.SKIP:
-        return replace(done, digest=present, outcome=Outcome.SKIPPED, names=())
+        return replace(done, digest=present, outcome=CopyOutcome.SKIPPED, names=())
     if present is not None:
         raise NameTaken(
             f"{done.target} is {present} already, and {done.source} is {done.digest}",
@@ -288,7 +288,7 @@ def _summed(done: CopyDone, parts: list[Copied]) -> CopyDone:
     moved = any(one.manifest is not None for one in parts)
     return replace(
         done,
-        outcome=Outcome.COPIED if moved else Outcome.EXISTS,
+        outcome=CopyOutcome.COPIED if moved else CopyOutcome.EXISTS,
         blobs=sum(one.blobs for one in parts),
         moved_blobs=sum(one.moved_blobs for one in parts),
         moved_bytes=sum(one.moved_bytes for one in parts),

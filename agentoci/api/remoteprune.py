@@ -27,7 +27,7 @@ class PartlyPruned(AgentociError):
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RemovalOutcome:
     """What became of a removal; `error` None means that it is gone."""
 
     removal: Removal
@@ -43,7 +43,7 @@ class RemotePrune:
     tags: frozenset[str]
     _remote: Repository = field(repr=False)
 
-    def carry_out(self) -> list[Outcome]:
+    def carry_out(self) -> list[RemovalOutcome]:
         """Remove what is planned, as much of it as the registry lets; says what became of each.
 
         What hangs on a manifest that could not be deleted is left. Raises RepositoryChanged before
@@ -55,7 +55,7 @@ class RemotePrune:
                 f"{self.repository}: tags were added meanwhile: {', '.join(added)}",
                 hint="plan again: run the command once more",
             )
-        outcomes: list[Outcome] = []
+        outcomes: list[RemovalOutcome] = []
         failed: set[Digest] = set()
         for removal in self.plan.removals:
             outcome = self._try(removal, failed, first=not outcomes)
@@ -64,21 +64,21 @@ class RemotePrune:
             outcomes.append(outcome)
         return outcomes
 
-    def _try(self, removal: Removal, failed: set[Digest], *, first: bool) -> Outcome:
+    def _try(self, removal: Removal, failed: set[Digest], *, first: bool) -> RemovalOutcome:
         waits = sorted(removal.after & failed)
         if waits:
-            return Outcome(removal, f"left, because {waits[0]} could not be deleted")
+            return RemovalOutcome(removal, f"left, because {waits[0]} could not be deleted")
         try:
             self._remove(removal)
         except ContentNotFound:
-            return Outcome(removal)  # somebody else was quicker
+            return RemovalOutcome(removal)  # somebody else was quicker
         except DeletionDisabled as exc:
             if first:
                 raise
-            return Outcome(removal, exc.message)
+            return RemovalOutcome(removal, exc.message)
         except AgentociError as exc:
-            return Outcome(removal, exc.message)
-        return Outcome(removal)
+            return RemovalOutcome(removal, exc.message)
+        return RemovalOutcome(removal)
 
     def _remove(self, removal: Removal) -> None:
         if removal.action is Action.DELETE:

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from agentoci._internal import files
-from agentoci.api.copying import CopyDone, CopyRules
+from agentoci.api.copying import CopyDone, CopyOutcome, CopyRules
 from agentoci.api.sharing import Traffic
 from agentoci.api.synclists import SyncEntry
+from agentoci.api.syncreport import SyncOutcome, SyncReport, SyncRow
 from agentoci.api.synctasks import Destination, InvalidSync, SyncTask, tasks_of
 from agentoci.content.copy import Cancelled
-from agentoci.content.recursion import LeftOut
 from agentoci.errors import AgentociError
 from agentoci.spec.descriptor import Descriptor, Platform
-from agentoci.spec.digest import Digest
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -33,20 +27,6 @@ _WORKERS: Final = 8
 
 _PATIENCE_SECONDS: Final = 2.0
 """What copies get to tidy up after Ctrl-C."""
-
-
-class SyncFailed(AgentociError):
-    """Some images of a list were not copied; the report says which, and why."""
-
-
-class SyncOutcome(StrEnum):
-    """How one image fared; `planned` is what a dry run would copy."""
-
-    COPIED = "copied"
-    EXISTS = "exists"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    PLANNED = "planned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,76 +39,6 @@ class SyncOptions:
     platform: Platform | None = None
     dry_run: bool = False
     fail_fast: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SyncRow:
-    """The account of one image; an entry that could not be read has no target yet."""
-
-    source: str
-    target: str | None
-    outcome: SyncOutcome = SyncOutcome.CANCELLED
-    digest: Digest | None = None
-    moved_bytes: int = 0
-    attached: int = 0
-    left_out: tuple[LeftOut, ...] = ()
-    error: AgentociError | None = None
-
-    def document(self) -> dict[str, object]:
-        """The row's JSON object."""
-        return {
-            "source": self.source,
-            "target": self.target,
-            "digest": str(self.digest) if self.digest else None,
-            "outcome": str(self.outcome),
-            "movedBytes": self.moved_bytes,
-            "attached": self.attached,
-            "leftOut": [str(one.attachment.desc.digest) for one in self.left_out],
-            "error": self.error.message if self.error else None,
-            "hint": self.error.hint if self.error else None,
-            "exitCode": self.error.exit_code if self.error else 0,
-        }
-
-
-@dataclass(slots=True)
-class SyncReport:
-    """All rows, as they are at any moment: an interrupted sync has an account, too."""
-
-    told: Callable[[SyncRow], None] = lambda _: None
-    rows: list[SyncRow] = field(default_factory=list)
-    requests: int = 0
-
-    def count(self, outcome: SyncOutcome) -> int:
-        """How many images ended so."""
-        return Counter(row.outcome for row in self.rows)[outcome]
-
-    @property
-    def failure(self) -> SyncFailed | None:
-        """The error that a sync ends with, unless every image is there."""
-        failed, cancelled = map(self.count, (SyncOutcome.FAILED, SyncOutcome.CANCELLED))
-        if not failed and not cancelled:
-            return None
-        also = f", {cancelled} were not tried" if cancelled else ""
-        images = "image" if len(self.rows) == 1 else "images"
-        return SyncFailed(
-            f"{failed} of {len(self.rows)} {images} failed{also}",
-            hint="run the same command again: what was copied is not copied twice",
-        )
-
-    def document(self) -> dict[str, object]:
-        """The report's JSON object."""
-        counts = {str(outcome): self.count(outcome) for outcome in SyncOutcome}
-        rows = [row.document() for row in self.rows]
-        return {**counts, "requests": self.requests, "images": rows}
-
-    def write(self, path: Path) -> None:
-        """Replace the file by the report as it is now."""
-        files.write_atomically(path.absolute(), json.dumps(self.document(), indent=2).encode())
-
-    def end(self, place: int, row: SyncRow) -> None:
-        """Put down how an image fared."""
-        self.rows[place] = row
-        self.told(row)
 
 
 class Syncs:
@@ -219,7 +129,7 @@ class Syncs:
             done = self._engine.copies.look(task.source, task.target, task.rules)
         except (AgentociError, OSError) as exc:
             return _failed(row, exc)
-        outcome = SyncOutcome.EXISTS if done.outcome == "exists" else SyncOutcome.PLANNED
+        outcome = SyncOutcome.EXISTS if done.outcome is CopyOutcome.EXISTS else SyncOutcome.PLANNED
         return replace(row, target=done.target, digest=done.digest, outcome=outcome)
 
 

@@ -14,7 +14,7 @@ from agentoci.errors import Invalid
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
-    from agentoci.api.remoteprune import Outcome, RemotePrune
+    from agentoci.api.remoteprune import RemotePrune, RemovalOutcome
     from agentoci.api.retention import Removal, Rules
 
 
@@ -88,7 +88,7 @@ def _show_plan(prune: RemotePrune) -> None:
 
 
 def _finish(
-    prune: RemotePrune, outcomes: Sequence[Outcome] | None, form: str, *, dry_run: bool
+    prune: RemotePrune, outcomes: Sequence[RemovalOutcome] | None, form: str, *, dry_run: bool
 ) -> None:
     if form == "json":
         output.document(_document(prune, outcomes, dry_run=dry_run))
@@ -108,7 +108,7 @@ def _finish(
 
 
 def _document(
-    prune: RemotePrune, outcomes: Sequence[Outcome] | None, *, dry_run: bool
+    prune: RemotePrune, outcomes: Sequence[RemovalOutcome] | None, *, dry_run: bool
 ) -> dict[str, object]:
     if outcomes is None:
         removals = [_removal(each, "planned") for each in prune.plan.removals]

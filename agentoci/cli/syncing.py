@@ -21,8 +21,9 @@ from agentoci.errors import NotFound
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
-    from agentoci.api.syncing import SyncOptions, SyncReport, SyncRow
+    from agentoci.api.syncing import SyncOptions
     from agentoci.api.synclists import SyncEntry
+    from agentoci.api.syncreport import SyncReport, SyncRow
     from agentoci.spec.descriptor import Platform
 
 _STDIN = "-"
@@ -96,7 +97,8 @@ def sync_command(
       agent sync --recursive --source oci:/media/usb/agents inside.example.com
       agent sync --report report.json images.yaml
     """
-    from agentoci.api.syncing import SyncOptions, SyncReport
+    from agentoci.api.syncing import SyncOptions
+    from agentoci.api.syncreport import SyncReport
 
     if report_file is not None and not report_file.absolute().parent.is_dir():
         raise NotFound(f"{report_file.parent}: no such folder")
@@ -171,7 +173,7 @@ def _show(report: SyncReport, *, form: str, quiet: bool) -> None:
         ],
     )
     if not quiet:
-        from agentoci.api.syncing import SyncOutcome
+        from agentoci.api.syncreport import SyncOutcome
 
         counts = {each: report.count(each) for each in SyncOutcome}
         said = [f"{count} {each}" for each, count in counts.items() if count] or ["nothing to do"]

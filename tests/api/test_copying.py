@@ -9,7 +9,7 @@ import pytest
 
 from agentoci import Engine, read_settings
 from agentoci._internal.limits import MIB
-from agentoci.api.copying import CopyRules, Outcome, PinnedElsewise
+from agentoci.api.copying import CopyOutcome, CopyRules, PinnedElsewise
 from agentoci.api.ends import entry_meant
 from agentoci.api.locations import (
     ArchiveLocation,
@@ -94,7 +94,7 @@ def test_within_a_registry_blobs_are_mounted(
     engine: Engine, fake: FakeRegistry, source: Repository, open_repository: Open
 ) -> None:
     done = engine.copies.copy(f"{fake.host}/team/bot:1.0", f"{fake.host}/other/bot:2.0")
-    assert (done.outcome, done.blobs, done.moved_blobs) == (Outcome.COPIED, 3, 0)
+    assert (done.outcome, done.blobs, done.moved_blobs) == (CopyOutcome.COPIED, 3, 0)
     assert fake.requests("GET", "/blobs/") == fake.requests("PUT", "/blobs/") == []
     assert len(fake.requests("POST", "mount=")) == 3
     there = open_repository(fake, "other/bot")
@@ -128,7 +128,7 @@ def test_copying_again_asks_each_side_once(
     fake.seen.clear()
     mirror.seen.clear()
     done = engine.copies.copy(*ends)
-    assert (done.outcome, done.requests) == (Outcome.EXISTS, 2)
+    assert (done.outcome, done.requests) == (CopyOutcome.EXISTS, 2)
     assert [one.method for one in (*fake.seen, *mirror.seen)] == ["HEAD", "HEAD"]
 
 
@@ -198,8 +198,11 @@ def test_a_later_signature_comes_with_the_next_copy(
     assert engine.copies.copy(*ends, RECURSIVE).attached == ()
     signature = attach(source, source.resolve("1.0"), SIGNATURE)
     done = engine.copies.copy(*ends, RECURSIVE)
-    assert (done.outcome, [item.desc for item in done.attached]) == (Outcome.COPIED, [signature])
-    assert engine.copies.copy(*ends, RECURSIVE).outcome is Outcome.EXISTS
+    assert (done.outcome, [item.desc for item in done.attached]) == (
+        CopyOutcome.COPIED,
+        [signature],
+    )
+    assert engine.copies.copy(*ends, RECURSIVE).outcome is CopyOutcome.EXISTS
 
 
 def test_an_archive_is_the_same_file_each_time(
@@ -254,10 +257,10 @@ def test_a_name_that_means_something_else(
     with pytest.raises(NameTaken, match=str(old)):
         engine.copies.copy(*ends, CopyRules(if_exists=IfExists.FAIL))
     skipped = engine.copies.copy(*ends, CopyRules(if_exists=IfExists.SKIP))
-    assert (skipped.outcome, skipped.digest) == (Outcome.SKIPPED, old)
+    assert (skipped.outcome, skipped.digest) == (CopyOutcome.SKIPPED, old)
     assert engine.copies.copy(*ends).digest == new.digest
     same = engine.copies.copy(*ends, CopyRules(if_exists=IfExists.FAIL))
-    assert same.outcome is Outcome.EXISTS
+    assert same.outcome is CopyOutcome.EXISTS
 
 
 def test_an_archive_that_is_there_already(
@@ -276,8 +279,8 @@ def test_an_archive_that_is_there_already(
         with pytest.raises(NameTaken):
             engine.copies.copy(new, target, CopyRules(if_exists=policy))
     skip = CopyRules(if_exists=IfExists.SKIP)
-    assert engine.copies.copy(new, f"{archive}:bot", skip).outcome is Outcome.SKIPPED
-    assert engine.copies.copy(old, f"{archive}:bot", skip).outcome is Outcome.EXISTS
+    assert engine.copies.copy(new, f"{archive}:bot", skip).outcome is CopyOutcome.SKIPPED
+    assert engine.copies.copy(old, f"{archive}:bot", skip).outcome is CopyOutcome.EXISTS
     assert (tmp_path / "a.tar").read_bytes() == before
 
 

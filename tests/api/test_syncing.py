@@ -13,8 +13,9 @@ import pytest
 
 from agentoci import Engine, read_settings
 from agentoci.api import syncing
-from agentoci.api.syncing import SyncOptions, SyncOutcome, SyncReport, SyncRow
+from agentoci.api.syncing import SyncOptions
 from agentoci.api.synclists import SyncEntry
+from agentoci.api.syncreport import SyncOutcome, SyncReport, SyncRow
 from agentoci.api.synctasks import Destination, InvalidSync
 from agentoci.registry.repository import Repository
 from agentoci.spec import mediatypes
