@@ -14,7 +14,7 @@ from agentoci.content.graph import as_manifest, fetch_raw_manifest
 from agentoci.content.protocols import ContentNotFound, Target
 from agentoci.content.reader import BytesSource
 from agentoci.content.standing import meant_by
-from agentoci.errors import AgentociError, Conflict, Denied
+from agentoci.errors import AgentociError, Conflict, Denied, Integrity
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
 from agentoci.registry.problems import Problem
@@ -115,8 +115,8 @@ class Deletion:
         """
         meant = self._target.resolve(name)
         content = fetch_raw_manifest(self._target, meant)
-        if _is_placeholder(content, meant):  # an earlier try was interrupted
-            self.manifest(meant.digest)
+        if _is_placeholder(content, meant) and not self._is_shared(name, meant):
+            self.manifest(meant.digest)  # an earlier try was interrupted
         elif not self._delete_tag(name, meant, content):
             self._replace_tag(name, meant, content)
         return meant
@@ -185,6 +185,10 @@ class Deletion:
         except ContentNotFound:  # the last tag of the repository is gone
             return set()
 
+    def _is_shared(self, name: str, meant: Descriptor) -> bool:
+        """Whether other tags mean the same: anybody may write what looks like a placeholder."""
+        return any(self._is_there(other, meant.digest) for other in self._others(name))
+
     def _is_there(self, name: str, digest: Digest | None = None) -> bool:
         found = meant_by(self._target, name)
         return found is not None and digest in (None, found.digest)
@@ -228,4 +232,8 @@ def _placeholder(name: str, meant: Descriptor) -> Manifest:
 def _is_placeholder(content: bytes, desc: Descriptor) -> bool:
     if PLACEHOLDER.encode() not in content:
         return False
-    return parse_manifest(content, media_type=desc.media_type, what=str(desc)).kind == PLACEHOLDER
+    try:
+        found = parse_manifest(content, media_type=desc.media_type, what=str(desc))
+    except Integrity:
+        return False
+    return found.kind == PLACEHOLDER

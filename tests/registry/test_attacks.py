@@ -12,6 +12,7 @@ import pytest
 from agentoci.content.reader import BytesSource
 from agentoci.errors import AgentociError
 from agentoci.registry.challenges import parse_challenges
+from agentoci.registry.deletion import PLACEHOLDER
 from agentoci.registry.hosts import HostOptions
 from agentoci.registry.links import next_page
 from agentoci.registry.origin import Origin, Reach
@@ -19,7 +20,8 @@ from agentoci.registry.redaction import redacted
 from agentoci.registry.retry import retry_after
 from agentoci.registry.transport import Answer
 from agentoci.spec import mediatypes
-from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
+from agentoci.spec.manifest import Manifest
 from agentoci.spec.reference import Reference
 from tests.registry.conftest import MakeClient, Open
 from tests.registry.fake import FakeRegistry, Tokens
@@ -131,3 +133,30 @@ def test_final_dot_does_not_hide_that_a_name_is_of_this_machine(host: str) -> No
 def test_addresses_that_lead_inside_are_not_public(host: str) -> None:
     """NAT64, 6to4, the compatible form, and site-local ones."""
     assert Origin.of(f"http://[{host}]/").reach is not Reach.PUBLIC
+
+
+# Deletion
+
+
+@pytest.mark.parametrize("by_tag", [True, False])
+def test_image_that_claims_to_be_a_placeholder_keeps_its_other_tags(
+    fake: FakeRegistry, open_repository: Open, *, by_tag: bool
+) -> None:
+    """It was deleted by its digest, with every tag that it had."""
+    forged = Manifest.build(config=EMPTY, layers=[EMPTY], artifact_type=PLACEHOLDER)
+    fake.deletes_tags = by_tag
+    fake.put("team/bot", EMPTY_CONTENT)
+    for tag in ("1.0", "2.0"):
+        fake.put_manifest("team/bot", tag, forged.media_type, forged.raw)
+    open_repository(fake).deletion.tag("1.0")
+    assert fake.tags("team/bot") == ["2.0"]
+
+
+def test_broken_image_that_speaks_of_placeholders_loses_its_tag(
+    fake: FakeRegistry, open_repository: Open
+) -> None:
+    """Its tag could not be taken away."""
+    broken = b'{"schemaVersion": 2, "artifactType": "%s"}' % PLACEHOLDER.encode()
+    fake.put_manifest("team/bot", "1.0", mediatypes.OCI_MANIFEST, broken)
+    open_repository(fake).deletion.tag("1.0")
+    assert fake.tags("team/bot") == []
