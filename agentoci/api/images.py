@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from agentoci.api.engine import Engine
 
 _SHORT_ID: Final = r"(?:sha256:)?([0-9a-f]{4,64})"
+_HOST_AND_PORT: Final = r"(?:localhost|[^/:@]*\.[^/:@]*):[0-9]+"
+"""What people write for a whole registry, and is a name with a tag."""
 _FULL_ID: Final = r"(?:sha256:)?[0-9a-f]{64}"
 """What pins content means that content, even if somebody called another image so."""
 
@@ -232,6 +234,8 @@ def _not_found(entries: Sequence[Entry], text: str) -> ImageNotFound:
     if not near and re.fullmatch(_SHORT_ID, text) is None:
         parse_location(text)  # raises when there cannot be such a name
     hint = f"did you mean {near[0]!r}?" if near else "`agent images` lists what is here"
+    if not near and re.fullmatch(_HOST_AND_PORT, text):
+        hint = f"write {text}/NAME, if it is a registry's host and port"
     return ImageNotFound(f"{text}: no such image in the local store", hint=hint)
 
 

@@ -104,7 +104,7 @@ def sync_command(
         raise NotFound(f"{report_file.parent}: no such folder")
     entries, destination = _read(places, sources)
     options = SyncOptions(jobs, recursive, checkpoints, platform, dry_run, fail_fast)
-    report = SyncReport((lambda _: None) if quiet else _say)
+    report = SyncReport(_say_failure if quiet else _say)
     try:
         _run(engine, entries, destination, report, options)
     finally:
@@ -152,11 +152,15 @@ def _content(place: str) -> tuple[bytes, str]:
         raise NotFound(f"{place}: no such list", hint=hint) from exc
 
 
-def _say(row: SyncRow) -> None:
-    say_left_out(row.left_out)
+def _say_failure(row: SyncRow) -> None:
     if row.error is not None:
         output.error(output.told(row.source, row.error.message), row.error.hint)
-    elif row.outcome == "copied":
+
+
+def _say(row: SyncRow) -> None:
+    say_left_out(row.left_out)
+    _say_failure(row)
+    if row.outcome == "copied":
         attached = f", {row.attached} attached" if row.attached else ""
         output.talk(f"copied {row.target}: {output.size(row.moved_bytes)}{attached}")
 

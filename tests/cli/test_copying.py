@@ -228,6 +228,20 @@ def test_sync_from_stdin_goes_on_after_failures(
     ]
 
 
+def test_quiet_sync_says_why_it_failed(agent: Agent, bot: Repository) -> None:
+    sources = ("--source", f"{bot.host}/team/bot:1.0", "--source", f"{bot.host}/team/bot:none")
+    failed = agent("sync", "-q", *sources, f"{bot.host}/x", code=1)
+    first, *_ = failed.err.splitlines()
+    assert first.startswith(f"error: {bot.host}/team/bot:none: not found")
+    assert f"copied {bot.host}" not in failed.err
+
+
+def test_a_host_is_no_image(agent: Agent, home: Path) -> None:
+    for verb in (["inspect", "localhost:5000"], ["sync", "--source", "10.0.0.5:5000", "oci:x"]):
+        failed = agent(*verb, code=None)
+        assert "/NAME, if it is a registry's host and port" in failed.err
+
+
 def test_sync_writes_its_report_even_when_nothing_can_begin(
     agent: Agent, bot: Repository, tmp_path: Path
 ) -> None:
