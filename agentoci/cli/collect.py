@@ -94,11 +94,11 @@ def prune_command(
       agent prune --remote registry.example.com/team/coordinator \\
           --keep-semver major:2,minor:3 --keep 'lts-*' --yes
     """
-    given = _given({"everything", "grace"} if remote else set(options))
+    given = _given(set(options) if remote is None else {"everything", "grace"})
     if given:
-        side = "--remote prunes by rules" if remote else "goes with --remote"
+        side = "goes with --remote" if remote is None else "--remote prunes by rules"
         raise click.UsageError(f"{', '.join(given)}: {side}")
-    if remote:
+    if remote is not None:
         from agentoci.cli.remoteprune import RemoteOptions, prune_remote
 
         prune_remote(engine, remote, RemoteOptions(**options), form, dry_run=dry_run)

@@ -271,15 +271,15 @@ def _check_source(file: Path) -> None:
 
 @contextlib.contextmanager
 def _on_disk(file: Path) -> Iterator[Path]:
-    """The file; what comes by stdin is read to its end first, since a blob has a known digest."""
-    if file != _STDIN:
+    """The file; a pipe is read to its end first, since a blob's digest comes before its bytes."""
+    if file != _STDIN and file.is_file():
         yield file
         return
     import shutil
     import tempfile
 
-    with tempfile.NamedTemporaryFile() as spool:
-        shutil.copyfileobj(sys.stdin.buffer, spool, _CHUNK)
+    with tempfile.NamedTemporaryFile() as spool, click.open_file(str(file), "rb") as pipe:
+        shutil.copyfileobj(pipe, spool, _CHUNK)
         spool.flush()
         yield Path(spool.name)
 

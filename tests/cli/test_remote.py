@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -253,6 +254,8 @@ def test_prune_reports_what_failed(agent: Agent, fake: FakeRegistry):
         (["--remote", "localhost:1/x", "--keep-semver", "many", "--dry-run"], "number of versions"),
         (["--remote", "localhost:1/x", "--all", "--keep-semver", "1"], "--all"),
         (["--keep-semver", "1", "--yes"], "--keep-semver, --yes: goes with --remote"),
+        (["--remote", ""], "--remote needs --keep-semver"),
+        (["--remote", "", "--keep-semver", "1", "--yes"], "the name is empty"),
         (["--remote", "localhost:1/x:1.0", "--keep-semver", "1", "-y"], "names an image"),
     ],
 )
@@ -336,6 +339,11 @@ def test_stdin_and_stdout_are_written_as_a_dash(agent: Agent, fake: FakeRegistry
     assert content.encode() == fake.manifests["team/bot", "1.0"][1]
     put = agent("blob", "put", "-", name, stdin=content.encode())
     assert put.out == f"{digest}\n"
+    read, write = os.pipe()
+    os.write(write, content.encode())
+    os.close(write)
+    assert agent("blob", "put", f"/dev/fd/{read}", name).out == put.out
+    os.close(read)
     assert agent("blob", "get", "-o", "-", f"{name}@{digest}").out == content
 
 
