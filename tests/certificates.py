@@ -38,6 +38,7 @@ class Authority:
         self.cert, self._key = folder / "ca.pem", folder / "ca.key"
         _openssl(
             *("req", "-x509", "-days", "2", "-subj", f"/CN={folder.name} authority", *_NEW_KEY),
+            *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),  # Python 3.13 insists
             *("-keyout", self._key, "-out", self.cert),
         )
 
@@ -49,7 +50,7 @@ class Authority:
         made = Certificate(self._folder / f"{name}.pem", self._folder / f"{name}.key")
         use = "clientAuth" if client else "serverAuth"
         names = "" if client else f"subjectAltName={','.join(hosts)}\n"
-        extensions.write_text(f"{names}extendedKeyUsage={use}\n")
+        extensions.write_text(f"{names}extendedKeyUsage={use}\nauthorityKeyIdentifier=keyid\n")
         _openssl("req", "-subj", f"/CN={name}", *_NEW_KEY, "-keyout", made.key, "-out", request)
         _openssl(
             *("x509", "-req", "-in", request, "-CA", self.cert, "-CAkey", self._key),

@@ -53,6 +53,7 @@ class Endpoint:
         self._memory = memory
         self._transport = transport
         self._authorizer = authorizer
+        self._understood = False
 
     @property
     def facts(self) -> HostFacts:
@@ -85,13 +86,15 @@ class Endpoint:
         if request.origin != self.origin:
             check_step(self.origin, request.origin, nearest=Reach.PUBLIC)
             return self._transport.send(request, behalf=self.origin)
-        return Negotiation(
+        answer = Negotiation(
             self._authorizer,
             scopes,
             send=lambda header: self._transport.send(_authorized(request, header)),
             greeting=self._greeting,
             home=self.origin,
         ).answer()
+        self._understood = self._understood or answer.status < HTTPStatus.BAD_REQUEST
+        return answer
 
     def introduced(self, request: Request) -> Request:
         """With user name and password ahead, for an API that tells strangers less than it could.
@@ -139,7 +142,7 @@ class Endpoint:
 
     def _wants_tls(self) -> bool:
         """Whether the server speaks TLS only; the answer to a HEAD has no room to say so."""
-        if self.origin.secure:
+        if self.origin.secure or self._understood:
             return False
         request = Request("GET", self.url(""))
         with contextlib.suppress(RegistryUnreachable), self._transport.send(request) as answer:
