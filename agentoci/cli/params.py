@@ -8,27 +8,28 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from agentoci.spec.descriptor import InvalidPlatform, Platform
-from agentoci.spec.digest import Digest, InvalidDigest
-from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.errors import AgentociError
+from agentoci.spec.descriptor import Platform
+from agentoci.spec.digest import Digest
+from agentoci.spec.reference import Reference
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class ReferenceParam(click.ParamType):  # type: ignore[type-arg]  # generic since 8.4 only
-    """A reference: `[HOST/]NAME[:TAG][@DIGEST]`."""
+class ValueParam(click.ParamType):  # type: ignore[type-arg]  # generic since 8.4 only
+    """A value of our own, by its `parse`; a text that is none is a usage error."""
 
-    name = "reference"
+    def __init__(self, kind: type[Reference | Platform | Digest]) -> None:
+        self.name = kind.__name__.lower()
+        self._kind = kind
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Reference:
-        """Parse it; a bad one is a usage error."""
-        if isinstance(value, Reference):
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Parse it."""
+        if isinstance(value, self._kind):
             return value
         try:
-            return Reference.parse(value)
-        except InvalidReference as exc:
+            return self._kind.parse(value)
+        except AgentociError as exc:
             hint = f" ({exc.hint})" if exc.hint else ""
             self.fail(exc.message + hint, param, ctx)
 
@@ -50,43 +51,9 @@ class PairParam(click.ParamType):  # type: ignore[type-arg]
         return key, rest
 
 
-class PlatformParam(click.ParamType):  # type: ignore[type-arg]
-    """`OS/ARCHITECTURE[/VARIANT]`."""
-
-    name = "platform"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Platform:
-        """Parse it; a bad one is a usage error."""
-        if isinstance(value, Platform):
-            return value
-        try:
-            return Platform.parse(value)
-        except InvalidPlatform as exc:
-            self.fail(f"{exc.message} ({exc.hint})", param, ctx)
-
-
-class DigestParam(click.ParamType):  # type: ignore[type-arg]
-    """`sha256:HEX`."""
-
-    name = "digest"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Digest:
-        """Parse it; a bad one is a usage error."""
-        if isinstance(value, Digest):
-            return value
-        try:
-            return Digest.parse(value)
-        except InvalidDigest as exc:
-            self.fail(exc.message, param, ctx)
-
-
-DIGEST: Final = DigestParam()
-PLATFORM: Final = PlatformParam()
-REFERENCE: Final = ReferenceParam()
+DIGEST: Final = ValueParam(Digest)
+PLATFORM: Final = ValueParam(Platform)
+REFERENCE: Final = ValueParam(Reference)
 PAIR: Final = PairParam()
 
 

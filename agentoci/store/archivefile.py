@@ -9,7 +9,6 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Final
 
 from agentoci._internal import files, limits
@@ -62,12 +61,7 @@ class ArchiveFile:
     def __enter__(self) -> ArchiveFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     @contextlib.contextmanager
