@@ -184,8 +184,8 @@ def _writing(engine: Engine, location: Location) -> Iterator[tuple[Target, str, 
     reference = engine.transfers.at_registry(location)
     given_name(reference)
     repository = engine.client.repository(reference, push=True)
-    turns = Turns(engine.settings.cache / "locks", engine.clock)
-    yield repository, reference.selector, str(reference), Writing(turns, chance)
+    writing = Writing(repository.endpoint.turns, chance)
+    yield repository, reference.selector, str(reference), writing
 
 
 def _name_there(store: LayoutStore, location: LayoutLocation) -> str:
