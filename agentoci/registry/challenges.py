@@ -11,11 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from agentoci._internal import limits
+
 _PARAMETER: Final = re.compile(
     r"""\s*([A-Za-z0-9_.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))\s*(?:,|$|(?=\s))"""
 )
 _WORD: Final = re.compile(r"\s*([A-Za-z][A-Za-z0-9_-]*)(?=\s|,|$)")
 _SCHEMES: Final = frozenset({"basic", "bearer", "negotiate", "ntlm", "digest", "kerberos"})
+_LONGEST: Final = 64 * limits.KIB
 _NEXT: Final = re.compile(r"[^,]*(?:,|$)")
 _MORE: Final = re.compile(r"[ \t]*+[^,]", re.DOTALL)
 
@@ -29,7 +32,8 @@ class Challenge:
 
 
 def parse_challenges(header: str) -> tuple[Challenge, ...]:
-    """All challenges in order; what cannot be understood is left out."""
+    """All challenges in order; what cannot be understood, or comes late, is left out."""
+    header = header[:_LONGEST]
     found: list[tuple[str, dict[str, str]]] = []
     position = 0
     while position < len(header):
