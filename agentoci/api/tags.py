@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +14,7 @@ from agentoci.content.protocols import ContentNotFound, Resolver
 from agentoci.content.standing import meant_by
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import is_digest_tag
 from agentoci.spec.version import TagVersion, sort_tags
 from agentoci.store.index import Entry
 from agentoci.store.layout import LayoutStore
@@ -36,38 +37,50 @@ class TagRow:
 
 @dataclass(frozen=True, slots=True)
 class TagList:
-    """What `agent tags` shows: the rows, the newest version first, and how many tags there are."""
+    """What `agent tags` shows: the rows, the newest version first, and how many there are in all.
+
+    `hidden` tags are made of digests: they hold signatures and lists of referrers.
+    """
 
     repository: str
     rows: tuple[TagRow, ...]
     total: int
+    hidden: int = 0
 
 
 def list_tags(
-    engine: Engine, text: str, *, digests: bool = False, limit: int | None = None
+    engine: Engine,
+    text: str,
+    *,
+    digests: bool = False,
+    limit: int | None = None,
+    everything: bool = False,
 ) -> TagList:
     """The tags of `HOST/REPOSITORY`, `oci:DIR[:NAME]` or a repository of the local store.
 
     A short name that the local store does not hold is asked for at the default registry. `digests`
-    resolves each shown tag. Raises InvalidReference, ContentNotFound, ListingIncomplete, registry
-    errors.
+    resolves each shown tag; `everything` shows tags that are made of digests, too. Raises
+    InvalidReference, ContentNotFound, ListingIncomplete, registry errors.
     """
     location = parse_location(text)
     if isinstance(location, LayoutLocation):
         layout = LayoutStore.open(location.folder, clock=engine.clock)
-        return _of_entries(text, layout.index.read(), location.name, limit=limit)
+        held = _held(layout.index.read(), location.name)
+        return _listed(text, held, held, limit=limit, everything=everything)
     reference = repository_named(text)
     if reference.is_local:
-        found = _of_entries(text, engine.store.index.read(), reference.name, limit=limit)
+        held = _held(engine.store.index.read(), reference.name)
+        found = _listed(text, held, held, limit=limit, everything=everything)
         if found.rows or not engine.transfers.has_registry(text):
             return _not_empty(found)
     repository = open_repository(engine, reference)
-    tags = sort_tags(repository.tags())
-    shown = tags[:limit]
-    resolved = resolve_tags(repository, shown) if digests else {}
+    found = _listed(repository.full_name, repository.tags(), {}, limit=limit, everything=everything)
+    if not digests:
+        return found
+    resolved = resolve_tags(repository, [row.tag for row in found.rows])
     digest_of = {tag: desc.digest for tag, desc in resolved.items()}
-    rows = tuple(TagRow(tag, TagVersion.parse(tag), digest_of.get(tag)) for tag in shown)
-    return TagList(repository.full_name, rows, len(tags))
+    rows = tuple(replace(row, digest=digest_of.get(row.tag)) for row in found.rows)
+    return replace(found, rows=rows)
 
 
 def resolve_tags(source: Resolver, tags: Sequence[str]) -> dict[str, Descriptor]:
@@ -79,18 +92,28 @@ def resolve_tags(source: Resolver, tags: Sequence[str]) -> dict[str, Descriptor]
     return {tag: desc for tag, desc in zip(tags, found, strict=True) if desc is not None}
 
 
-def _of_entries(
-    text: str, entries: Iterable[Entry], name: str | None, *, limit: int | None
-) -> TagList:
+def _held(entries: Iterable[Entry], name: str | None) -> dict[str, Digest]:
     """The tags of a layout; other tools write bare tags as names there."""
     digest_of: dict[str, Digest] = {}
     for entry in entries:
         repository, tag = split_entry_name(entry.name or "")
         if tag and name in (None, repository):
             digest_of[tag] = entry.digest
-    tags = sort_tags(digest_of)
-    rows = tuple(TagRow(tag, TagVersion.parse(tag), digest_of[tag]) for tag in tags[:limit])
-    return TagList(text, rows, len(tags))
+    return digest_of
+
+
+def _listed(
+    shown: str,
+    tags: Iterable[str],
+    digest_of: Mapping[str, Digest],
+    *,
+    limit: int | None,
+    everything: bool,
+) -> TagList:
+    found = sort_tags(tags)
+    kept = [tag for tag in found if everything or not is_digest_tag(tag)]
+    rows = tuple(TagRow(tag, TagVersion.parse(tag), digest_of.get(tag)) for tag in kept[:limit])
+    return TagList(shown, rows, len(kept), len(found) - len(kept))
 
 
 def split_entry_name(name: str) -> tuple[str, str]:

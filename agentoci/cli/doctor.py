@@ -116,7 +116,7 @@ def _show_registry(examined: Examined, form: str) -> None:
                     for each in examined.findings
                 ],
                 "left": list(examined.left),
-                "facts": examined.facts,
+                "facts": _facts_document(examined),
                 "error": examined.error.message if examined.error else None,
             }
         )
@@ -131,7 +131,7 @@ def _show_registry(examined: Examined, form: str) -> None:
 
 def _show_facts(examined: Examined, form: str) -> None:
     if form == "json":
-        output.document({"registry": examined.registry, "facts": examined.facts})
+        output.document({"registry": examined.registry, "facts": _facts_document(examined)})
         return
     shown = {True: "yes", False: "no", None: "unknown"}
     rows = (
@@ -139,3 +139,13 @@ def _show_facts(examined: Examined, form: str) -> None:
         for name, value in examined.facts.items()
     )
     output.table(("FACT", "VALUE"), rows)
+
+
+def _facts_document(examined: Examined) -> dict[str, object]:
+    """The facts under names as all our JSON has them: `deleteTags`."""
+    return {_camel(name): value for name, value in examined.facts.items()}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(part.capitalize() for part in rest)

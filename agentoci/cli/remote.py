@@ -22,17 +22,26 @@ if TYPE_CHECKING:
 @click.argument("repository")
 @click.option("--digests", is_flag=True, help="Show the digest behind each tag.")
 @click.option("--limit", type=click.IntRange(min=1), help="Show the first so many only.")
+@click.option("-a", "--all", "everything", is_flag=True, help="Those made of digests, too.")
 @quiet_option
 @format_option
 @access_options()
 @click.pass_obj
 def tags_command(
-    engine: Engine, repository: str, limit: int | None, form: str, *, digests: bool, quiet: bool
+    engine: Engine,
+    repository: str,
+    limit: int | None,
+    form: str,
+    *,
+    digests: bool,
+    everything: bool,
+    quiet: bool,
 ) -> None:
     """List the tags of a repository.
 
     Versions come first, the newest leading, then all other tags by name. REPOSITORY is
-    HOST/NAME, a name in the local store, or oci:DIR[:NAME] for an OCI image layout.
+    HOST/NAME, a name in the local store, or oci:DIR[:NAME] for an OCI image layout. Tags made of
+    digests hold signatures and lists of referrers; `agent discover` shows what they mean.
 
     \b
     Examples:
@@ -42,18 +51,20 @@ def tags_command(
     """
     from agentoci.api.tags import list_tags
 
-    found = list_tags(engine, repository, digests=digests, limit=limit)
+    found = list_tags(engine, repository, digests=digests, limit=limit, everything=everything)
     if form == "json":
         tags = [_tag_document(row) for row in found.rows]
-        output.document({"repository": found.repository, "tags": tags, "total": found.total})
+        document = {"repository": found.repository, "tags": tags}
+        output.document({**document, "total": found.total, "hidden": found.hidden})
         return
     if digests:
         output.table(("TAG", "DIGEST"), ((r.tag, str(r.digest or "<gone>")) for r in found.rows))
     else:
         for row in found.rows:
             output.result(row.tag)
-    if len(found.rows) < found.total and not quiet:
-        output.talk(f"{len(found.rows)} of {found.total} tags")
+    if not quiet and (found.hidden or len(found.rows) < found.total or not found.total):
+        hidden = f"; {found.hidden} made of digests are hidden (--all)" if found.hidden else ""
+        output.talk(f"{len(found.rows)} of {output.counted(found.total, 'tag')}{hidden}")
 
 
 def _tag_document(row: TagRow) -> dict[str, object]:

@@ -15,8 +15,8 @@ from tests.registry.fake import Basic, FakeRegistry, Tokens
 
 ADA = ("-u", "ada", "--password-stdin")
 FACTS = {
-    *("upload", "chunk", "resume", "ranges", "mount", "referrers", "custom_types"),
-    *("delete_tags", "delete_manifests", "catalog", "probed"),
+    *("upload", "chunk", "resume", "ranges", "mount", "referrers", "customTypes"),
+    *("deleteTags", "deleteManifests", "catalog", "probed"),
 }
 
 

@@ -61,12 +61,29 @@ def test_digests_are_asked_for_the_shown_tags(agent: Agent, fake: FakeRegistry):
     assert len(fake.requests("HEAD")) == 2
 
 
+def test_tags_made_of_digests_are_shown_when_asked_for(agent: Agent, fake: FakeRegistry):
+    stock(fake, "1.0", f"sha256-{'a' * 64}", f"sha256-{'b' * 64}.sig", kind="a/b")
+    repository = f"{fake.host}/team/bot"
+    listed = agent("tags", repository)
+    assert listed.lines == ["1.0"]
+    assert listed.err == "1 of 1 tag; 2 made of digests are hidden (--all)\n"
+    assert len(agent("tags", "--all", repository).lines) == 3
+    told = agent("tags", "--format", "json", repository).json
+    assert (told["total"], told["hidden"]) == (1, 2)
+
+
+def test_repository_without_tags_says_so(agent: Agent, fake: FakeRegistry):
+    stock(fake, f"sha256-{'a' * 64}")
+    assert agent("tags", f"{fake.host}/team/bot").err.startswith("0 of 0 tags")
+
+
 def test_tags_are_a_document_too(agent: Agent, fake: FakeRegistry):
     digest = stock(fake, "v1.0", "1.0.0-rc.1", "main")
     found = agent("tags", "--format", "json", "--digests", f"{fake.host}/team/bot").json
     assert found == {
         "repository": f"{fake.host}/team/bot",
         "total": 3,
+        "hidden": 0,
         "tags": [
             {"tag": "v1.0", "version": "1.0.0", "prerelease": False, "digest": digest},
             {"tag": "1.0.0-rc.1", "version": "1.0.0-rc.1", "prerelease": True, "digest": digest},

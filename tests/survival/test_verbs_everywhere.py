@@ -337,7 +337,7 @@ def test_untag_leaves_the_rest(agent: Agent, registry: Registry, pushed: str, na
     agent("untag", f"{name}:1.0")
     assert agent("manifest", "head", "--digest", f"{name}@{pushed}").out.strip() == pushed
     facts = agent("doctor", "--cached", "--format", "json", registry.host).json["facts"]
-    assert facts["delete_tags"] is (registry.kind in DELETES_TAGS)
+    assert facts["deleteTags"] is (registry.kind in DELETES_TAGS)
 
 
 def test_rm_remote_takes_no_other_tags_by_surprise(
@@ -387,8 +387,8 @@ def test_doctor_tells_what_it_can_do(agent: Agent, registry: Registry, name: str
     found = agent("doctor", "--format", "json", name).json
     assert found["error"] is None
     facts = found["facts"]
-    assert facts["custom_types"] is True
-    assert facts["delete_tags"] is (registry.kind in DELETES_TAGS)
+    assert facts["customTypes"] is True
+    assert facts["deleteTags"] is (registry.kind in DELETES_TAGS)
     assert facts["referrers"] is (registry.kind == "olareg")
     assert found["left"] == []
 
