@@ -21,9 +21,10 @@ from agentoci.registry.origin import Origin, Reach, check_step, joined
 from agentoci.registry.problems import Problem, error_from, speaks_of_tls, tls_wanted
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
 from agentoci.registry.tokens import basic
-from agentoci.registry.transport import Answer, Request, Transport
+from agentoci.registry.transport import Answer, Request, Transport, check_redirect
 from agentoci.registry.turns import Turns
 
+_READING: Final = frozenset({"GET", "HEAD"})
 _SPARE_STREAMS: Final = 6
 """Connections that all downloads of a registry together may add to one each."""
 
@@ -83,13 +84,14 @@ class Endpoint:
 
         Raises RegistryUnreachable, Denied, and what the body's source raises.
         """
+        check = check_redirect if request.method in _READING else _check_writing
         if request.origin != self.origin:
-            check_step(self.origin, request.origin, nearest=Reach.PUBLIC)
-            return self._transport.send(request, behalf=self.origin)
+            _check_writing(self.origin, request.origin)
+            return self._transport.send(request, check=check, behalf=self.origin)
         answer = Negotiation(
             self._authorizer,
             scopes,
-            send=lambda header: self._transport.send(_authorized(request, header)),
+            send=lambda header: self._transport.send(_authorized(request, header), check=check),
             greeting=self._greeting,
             home=self.origin,
         ).answer()
@@ -168,6 +170,11 @@ class Endpoint:
         if answer.origin != self.origin:
             return ()
         return parse_challenges(answer.headers.get("WWW-Authenticate", ""))
+
+
+def _check_writing(start: Origin, target: Origin) -> None:
+    """Where a registry may send what changes something: to nothing inside the user's network."""
+    check_step(start, target, nearest=Reach.PUBLIC)
 
 
 def _authorized(request: Request, header: str | None) -> Request:

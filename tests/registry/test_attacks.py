@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
-from agentoci.content.reader import BytesSource
+from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import AgentociError
 from agentoci.registry.challenges import parse_challenges
 from agentoci.registry.deletion import PLACEHOLDER
+from agentoci.registry.dialing import Address
+from agentoci.registry.errors import UnsafeDestination
 from agentoci.registry.hosts import HostOptions
 from agentoci.registry.links import next_page
 from agentoci.registry.origin import Origin, Reach
@@ -25,7 +28,7 @@ from agentoci.spec.manifest import Manifest
 from agentoci.spec.reference import Reference
 from tests.registry.conftest import MakeClient, Open
 from tests.registry.fake import FakeRegistry, Tokens
-from tests.registry.faults import Fault, answers, changes
+from tests.registry.faults import Fault, answers, changes, redirects
 
 CONTENT = b"what was asked for"
 BLOB = Descriptor.of("application/octet-stream", CONTENT)
@@ -120,6 +123,29 @@ def test_location_does_not_act_with_our_rights_at_another_registry(
         with contextlib.suppress(AgentociError):
             target.push(BLOB, BytesSource(CONTENT))
         assert not [str(one) for one in other.seen if "x-key" in one.headers]
+
+
+def test_what_changes_something_is_not_redirected_into_the_network(
+    fake: FakeRegistry, make_client: MakeClient
+) -> None:
+    """A Location to a private address was refused, a redirect to it was not."""
+    port = fake.host.rpartition(":")[2]
+
+    def resolve(host: str, port: int) -> list[Address]:
+        return [(socket.AF_INET, ("127.0.0.1", port))]
+
+    client = make_client(insecure_hosts=frozenset({"registry.example"}), resolve=resolve)
+    name = Reference(f"registry.example:{port}", "team/bot")
+    away = redirects(f"http://10.0.0.9:{port}/v2/team/bot/manifests/1.0")
+    fake.on("PUT", "/manifests/", away)
+    manifest = Manifest.build(config=EMPTY, layers=[])
+    repository = client.repository(name, push=True)
+    with pytest.raises(UnsafeDestination, match=r"10\.0\.0\.9"):
+        repository.push_tagged(manifest.descriptor, manifest.raw, ("1.0",))
+    assert len(fake.requests("PUT")) == 1
+    digest = fake.put("team/bot", CONTENT)
+    fake.on("GET", "/blobs/", redirects(f"http://10.0.0.9:{port}/v2/team/bot/blobs/{digest}"))
+    assert fetch_bytes(repository, BLOB) == CONTENT, "storage in the network is read from"
 
 
 @pytest.mark.parametrize("host", ["localhost.", "x.localhost.", "127.0.0.1."])
