@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from agentoci.registry.credentials import Credential
+    from agentoci.registry.auth.credentials import Credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Access:
 
     def credential(self) -> Credential | None:
         """Who the user said they are; None when they did not."""
-        from agentoci.registry.credentials import Credential
+        from agentoci.registry.auth.credentials import Credential
 
         if not (self.username or self.identity_token):
             return None

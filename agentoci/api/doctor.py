@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from agentoci._internal.clock import timestamp
 from agentoci.api.repositories import as_written
 from agentoci.errors import AgentociError
-from agentoci.registry.credentials import DOCKER_HUB, canonical_host
+from agentoci.registry.auth.credentials import DOCKER_HUB, canonical_host
 from agentoci.registry.probing import Finding, Ground, Probed, facts_from, look, probe
 from agentoci.spec.reference import InvalidReference, Reference
 

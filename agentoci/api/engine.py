@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from agentoci.api.transfers import Transfers
     from agentoci.content.protocols import Progress
     from agentoci.instances.directory import Instances
+    from agentoci.registry.auth.dockerconfig import DockerConfig
+    from agentoci.registry.auth.keychain import Keychain
     from agentoci.registry.client import RegistryClient
-    from agentoci.registry.dockerconfig import DockerConfig
-    from agentoci.registry.keychain import Keychain
 
 
 class Engine:
@@ -83,7 +83,7 @@ class Engine:
     @cached_property
     def docker_config(self) -> DockerConfig:
         """Where logins are kept."""
-        from agentoci.registry.dockerconfig import DockerConfig
+        from agentoci.registry.auth.dockerconfig import DockerConfig
 
         path = self.access.authfile or self.settings.login_file
         return DockerConfig(path, environment=self.settings.environment, warn=self.warn)
@@ -91,7 +91,7 @@ class Engine:
     @cached_property
     def keychain(self) -> Keychain:
         """All places where credentials may be; see Keychain for their order."""
-        from agentoci.registry.keychain import CredentialPlaces, open_keychain
+        from agentoci.registry.auth.keychain import CredentialPlaces, open_keychain
 
         settings = self.settings
         places = CredentialPlaces(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agentoci.registry.credentials import Credential, canonical_host
+from agentoci.registry.auth.credentials import Credential, canonical_host
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine

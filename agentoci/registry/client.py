@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from agentoci._internal.clock import Clock, SystemClock
-from agentoci.registry.auth import Authorizer
-from agentoci.registry.certificates import Certificates, find_certificates
-from agentoci.registry.credentials import (
+from agentoci.registry.auth.authorizer import Authorizer
+from agentoci.registry.auth.credentials import (
     DOCKER_HUB,
     Credential,
     CredentialProvider,
@@ -20,6 +19,8 @@ from agentoci.registry.credentials import (
     OneCredential,
     canonical_host,
 )
+from agentoci.registry.auth.tokens import TokenServer
+from agentoci.registry.certificates import Certificates, find_certificates
 from agentoci.registry.dialing import Resolver, system_addresses
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import (
@@ -37,7 +38,6 @@ from agentoci.registry.origin import Origin, Reach
 from agentoci.registry.proxies import Proxies
 from agentoci.registry.repository import Repository
 from agentoci.registry.retry import Patience, RetryPolicy
-from agentoci.registry.tokens import TokenServer
 from agentoci.registry.transport import Request, Timeouts, Transport
 from agentoci.registry.turns import Turns
 from agentoci.spec.reference import InvalidReference, Reference

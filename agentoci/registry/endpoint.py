@@ -12,15 +12,15 @@ from typing import Any, Final
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import AgentociError
-from agentoci.registry.auth import Authorizer
-from agentoci.registry.challenges import Challenge, parse_challenges
+from agentoci.registry.auth.authorizer import Authorizer
+from agentoci.registry.auth.challenges import Challenge, parse_challenges
+from agentoci.registry.auth.negotiation import Negotiation
+from agentoci.registry.auth.tokens import basic
 from agentoci.registry.errors import RegistryUnreachable, Rejected, UnsafeDestination
 from agentoci.registry.facts import HostFacts, Memory
-from agentoci.registry.negotiation import Negotiation
 from agentoci.registry.origin import Origin, Reach, check_step, joined
 from agentoci.registry.problems import Problem, error_from, speaks_of_tls, tls_wanted
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
-from agentoci.registry.tokens import basic
 from agentoci.registry.transport import Answer, Request, Transport, check_redirect
 from agentoci.registry.turns import Turns
 

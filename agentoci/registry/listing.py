@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import AgentociError, Integrity
-from agentoci.registry.auth import pull_scope
+from agentoci.registry.auth.authorizer import pull_scope
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import Rejected, RepositoryNotFound
 from agentoci.registry.links import next_page

@@ -12,6 +12,7 @@ from agentoci._internal import limits
 from agentoci.content.protocols import Reader
 from agentoci.content.reader import BytesSource, SizeMismatch, VerifiedReader
 from agentoci.errors import AgentociError, Conflict
+from agentoci.registry.blobs.sessions import check_answered_digest
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import (
     ManifestBlobUnknown,
@@ -20,7 +21,6 @@ from agentoci.registry.errors import (
     RegistryUnreachable,
 )
 from agentoci.registry.problems import Problem
-from agentoci.registry.sessions import check_answered_digest
 from agentoci.registry.transport import Answer, Body, Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor

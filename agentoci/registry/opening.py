@@ -9,11 +9,11 @@ from agentoci._internal.clock import Clock, SystemClock
 from agentoci._internal.version import __version__
 from agentoci.config.registries import RegistrySettings
 from agentoci.config.settings import Settings
+from agentoci.registry.auth.credentials import CredentialProvider
+from agentoci.registry.auth.keychain import CredentialPlaces, open_keychain
 from agentoci.registry.client import ClientOptions
-from agentoci.registry.credentials import CredentialProvider
 from agentoci.registry.facts import FileMemory
 from agentoci.registry.hosts import HostOptions, MirrorOptions
-from agentoci.registry.keychain import CredentialPlaces, open_keychain
 from agentoci.registry.proxies import Proxies
 
 

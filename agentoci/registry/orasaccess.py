@@ -12,9 +12,9 @@ from typing import Final
 
 from agentoci.config.settings import Settings, read_settings
 from agentoci.errors import Invalid
+from agentoci.registry.auth.credentials import canonical_host
+from agentoci.registry.auth.dockerconfig import DockerConfig
 from agentoci.registry.client import ClientOptions, RegistryClient
-from agentoci.registry.credentials import canonical_host
-from agentoci.registry.dockerconfig import DockerConfig
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.hosts import HostOptions
 from agentoci.registry.opening import options_by

@@ -52,7 +52,7 @@ from oras.container import Container
 from oras.logger import logger
 
 from agentoci.errors import Invalid
-from agentoci.registry.credentials import Credential
+from agentoci.registry.auth.credentials import Credential
 from agentoci.registry.orasaccess import check_tls
 from agentoci.registry.orascontent import CHUNK_SIZE, OrasContent
 from agentoci.registry.orasfiles import describe, place_in, save, titled

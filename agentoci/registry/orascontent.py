@@ -17,10 +17,11 @@ from oras.logger import logger
 
 from agentoci.content.protocols import ContentNotFound
 from agentoci.registry import orashttp
+from agentoci.registry.blobs.methods import Plan
+from agentoci.registry.blobs.upload import Uploads
 from agentoci.registry.client import ClientOptions
 from agentoci.registry.errors import ManifestNotFound
 from agentoci.registry.facts import CHUNKED
-from agentoci.registry.methods import Plan
 from agentoci.registry.orasaccess import OrasAccess
 from agentoci.registry.orascalls import BYTES, Call, Place
 from agentoci.registry.orasfiles import FileSource, save
@@ -29,7 +30,6 @@ from agentoci.registry.orasnames import OrasManifest, encoded, layer_of, to_cont
 from agentoci.registry.origin import Origin
 from agentoci.registry.problems import Problem, error_from
 from agentoci.registry.repository import Repository
-from agentoci.registry.upload import Uploads
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import parse_manifest

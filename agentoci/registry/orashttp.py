@@ -22,13 +22,13 @@ from requests.utils import get_encoding_from_headers
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound
 from agentoci.content.reader import SizeMismatch, VerifiedReader, fetch_bytes
-from agentoci.registry.auth import pull_scope, push_scope
+from agentoci.registry.auth.authorizer import pull_scope, push_scope
+from agentoci.registry.blobs.sessions import check_answered_digest
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.manifests import verified
 from agentoci.registry.orascalls import BYTES, Call, Place
 from agentoci.registry.repository import Repository
 from agentoci.registry.retry import RETRIED_STATUSES
-from agentoci.registry.sessions import check_answered_digest
 from agentoci.registry.transport import Answer, Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor

@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final
 
-from agentoci.registry.credentials import DOCKER_HUB, Credential, CredentialProvider, canonical_host
-from agentoci.registry.dockerconfig import DockerConfig
+from agentoci.registry.auth.credentials import (
+    DOCKER_HUB,
+    Credential,
+    CredentialProvider,
+    canonical_host,
+)
+from agentoci.registry.auth.dockerconfig import DockerConfig
 
 logger = logging.getLogger(__name__)
 

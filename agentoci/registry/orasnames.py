@@ -8,7 +8,7 @@ from typing import Any
 
 import oras.container
 
-from agentoci.registry.credentials import DOCKER_HUB
+from agentoci.registry.auth.credentials import DOCKER_HUB
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.jsonio import loads_object
 from agentoci.spec.reference import DEFAULT_TAG, InvalidReference, Reference

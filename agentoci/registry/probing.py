@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any, Final
 
 from agentoci.errors import AgentociError, Denied
+from agentoci.registry.blobs.methods import CHUNK
 from agentoci.registry.errors import RegistryFailing, RegistryUnreachable
 from agentoci.registry.facts import CHUNKED, MONOLITHIC, STREAMED, HostFacts
-from agentoci.registry.methods import CHUNK
 from agentoci.registry.probes import artifacts, door, reading, removal, uploads
 from agentoci.registry.probes.ground import Finding, Ground, Result
 

@@ -11,18 +11,18 @@ from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound, Presence, Reader, Source
 from agentoci.content.reader import SizeMismatch, fetch_bytes
 from agentoci.content.referrers import referrer_of
-from agentoci.registry.auth import pull_scope, push_scope
+from agentoci.registry.auth.authorizer import pull_scope, push_scope
+from agentoci.registry.blobs.download import Download
+from agentoci.registry.blobs.ranges import LEAST, ParallelDownload
+from agentoci.registry.blobs.upload import Uploads
 from agentoci.registry.deletion import Deletion
-from agentoci.registry.download import Download
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
 from agentoci.registry.listing import list_tags
 from agentoci.registry.manifests import Manifests, stated_size, verified
 from agentoci.registry.origin import Origin
-from agentoci.registry.ranges import LEAST, ParallelDownload
 from agentoci.registry.referrers import Referrers
 from agentoci.registry.transport import Answer, Request
-from agentoci.registry.upload import Uploads
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest

@@ -9,7 +9,7 @@ import pytest
 
 from agentoci.api.access import Access
 from agentoci.api.engine import Engine
-from agentoci.registry.credentials import Credential
+from agentoci.registry.auth.credentials import Credential
 from tests.registries import PASSWORD, USER, Registry, find_tool
 
 pytestmark = [pytest.mark.integration, pytest.mark.interop]

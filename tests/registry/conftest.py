@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.client import ClientOptions, RegistryClient
-from agentoci.registry.credentials import Credential, OneCredential
 from agentoci.registry.probing import Ground
 from agentoci.registry.repository import Repository
 from agentoci.spec.reference import Reference

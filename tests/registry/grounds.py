@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.probing import Ground, Probed, Result
 
 MakeGround = Callable[..., Ground]

@@ -12,7 +12,7 @@ import pytest
 
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import AgentociError
-from agentoci.registry.challenges import parse_challenges
+from agentoci.registry.auth.challenges import parse_challenges
 from agentoci.registry.deletion import PLACEHOLDER
 from agentoci.registry.dialing import Address
 from agentoci.registry.errors import UnsafeDestination

@@ -8,7 +8,7 @@ import pytest
 
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import Denied
-from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.errors import (
     AuthenticationFailed,
     RegistryUnreachable,

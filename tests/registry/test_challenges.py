@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentoci.registry.challenges import Challenge, choose, misses_scope, parse_challenges
+from agentoci.registry.auth.challenges import Challenge, choose, misses_scope, parse_challenges
 
 
 @pytest.mark.parametrize(

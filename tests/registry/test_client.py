@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from agentoci.content.reader import fetch_bytes
-from agentoci.registry.credentials import Credential
+from agentoci.registry.auth.credentials import Credential
 from agentoci.registry.errors import AuthenticationFailed, RegistryFailing, RegistryUnreachable
 from agentoci.registry.hosts import HostOptions
 from agentoci.spec.descriptor import Descriptor

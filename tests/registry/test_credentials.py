@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from agentoci.registry.credentials import Credential, OneCredential, canonical_host
-from agentoci.registry.dockerconfig import DockerConfig
+from agentoci.registry.auth.credentials import Credential, OneCredential, canonical_host
+from agentoci.registry.auth.dockerconfig import DockerConfig
+from agentoci.registry.auth.helpers import CredentialHelper, CredentialHelperFailed
 from agentoci.registry.errors import InvalidRegistryConfig
-from agentoci.registry.helpers import CredentialHelper, CredentialHelperFailed
 from tests.store.conftest import NOBODY
 
 ADA = Credential("ada", "pass:word")

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from agentoci.content.reader import DigestMismatch, SizeMismatch, VerifiedReader, fetch_bytes
-from agentoci.registry.download import ContentEncoded
+from agentoci.registry.blobs.download import ContentEncoded
 from agentoci.registry.errors import (
     AccessDenied,
     BlobNotFound,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from agentoci._internal import limits
 from agentoci.content.protocols import Reader
 from agentoci.content.reader import BytesSource, DigestMismatch, SizeMismatch
-from agentoci.registry.feed import Feed
+from agentoci.registry.blobs.feed import Feed
 from agentoci.spec.descriptor import Descriptor
 
 CONTENT = bytes(range(256)) * (10 * limits.MIB // 256)

@@ -13,7 +13,7 @@ from agentoci.api.access import Access
 from agentoci.api.engine import Engine
 from agentoci.config.logins import InvalidLogin
 from agentoci.config.settings import read_settings
-from agentoci.registry.credentials import Credential, keys_for
+from agentoci.registry.auth.credentials import Credential, keys_for
 
 HOST = "reg.example:5000"
 

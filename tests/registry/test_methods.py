@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agentoci._internal import limits
+from agentoci.registry.blobs.methods import SMALLEST_CHUNK, Plan, first_plan, stated_limit
 from agentoci.registry.facts import CHUNKED, MONOLITHIC, STREAMED, UPLOAD_METHODS, HostFacts
-from agentoci.registry.methods import SMALLEST_CHUNK, Plan, first_plan, stated_limit
 
 MIB = limits.MIB
 LARGE = 100 * MIB

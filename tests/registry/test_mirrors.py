@@ -17,8 +17,8 @@ from agentoci.content.reader import (
     VerifiedReader,
     fetch_bytes,
 )
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.client import RegistryClient
-from agentoci.registry.credentials import Credential, OneCredential
 from agentoci.registry.errors import BlobNotFound, InvalidRegistryConfig, RegistryUnreachable
 from agentoci.registry.hosts import HostOptions, MirrorOptions
 from agentoci.registry.mirrors import MirroredRepository

@@ -9,7 +9,7 @@ import pytest
 
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import Denied
-from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.errors import AccessDenied, AuthenticationFailed
 from agentoci.registry.repository import Repository
 from agentoci.spec import mediatypes

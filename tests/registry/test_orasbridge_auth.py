@@ -16,7 +16,7 @@ import pytest
 
 from agentoci.errors import Denied
 from agentoci.registry import OrasRegistry
-from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.errors import (
     AuthenticationFailed,
     RegistryUnreachable,

@@ -14,7 +14,7 @@ import pytest
 from agentoci._internal import limits
 from agentoci.content.reader import DigestMismatch, SizeMismatch
 from agentoci.errors import Integrity
-from agentoci.registry.download import ContentEncoded
+from agentoci.registry.blobs.download import ContentEncoded
 from agentoci.registry.errors import (
     RegistryUnreachable,
 )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from agentoci.registry.auth.realms import resolve_realm
 from agentoci.registry.errors import InvalidRegistryConfig, UnsafeDestination
 from agentoci.registry.origin import Origin, Reach, check_step, joined, target_of
 from agentoci.registry.proxies import Proxies
-from agentoci.registry.realms import resolve_realm
 
 
 def test_implicit_and_explicit_port_are_one_origin() -> None:

@@ -13,7 +13,7 @@ from agentoci.content.memory import MemoryTarget
 from agentoci.content.protocols import ContentNotFound
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import Denied
-from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.errors import AuthenticationFailed, BlobNotFound
 from agentoci.registry.repository import Repository
 from agentoci.spec import mediatypes

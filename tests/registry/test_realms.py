@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from agentoci.content.reader import fetch_bytes
-from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.auth.credentials import Credential, OneCredential
+from agentoci.registry.auth.realms import UntrustedRealm, resolve_realm
 from agentoci.registry.errors import UntrustedCertificate
 from agentoci.registry.origin import Origin
 from agentoci.registry.proxies import Proxies
-from agentoci.registry.realms import UntrustedRealm, resolve_realm
 from agentoci.registry.repository import Repository
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference

@@ -13,8 +13,8 @@ from agentoci._internal.clock import SystemClock
 from agentoci.content.memory import MemoryTarget
 from agentoci.content.reader import BytesSource
 from agentoci.errors import Denied, Unreachable
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.client import RegistryClient
-from agentoci.registry.credentials import Credential, OneCredential
 from agentoci.registry.errors import RegistryFailing, RegistryUnreachable, UnsafeDestination
 from agentoci.registry.listing import CatalogMissing, ListingIncomplete
 from agentoci.registry.search.describe import describe, newest

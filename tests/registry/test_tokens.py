@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from agentoci.content.reader import fetch_bytes
-from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.errors import (
     AuthenticationFailed,
     RegistryFailing,

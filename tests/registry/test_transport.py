@@ -19,7 +19,7 @@ import pytest
 
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import AgentociError
-from agentoci.registry.credentials import Credential, OneCredential
+from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.dialing import Address
 from agentoci.registry.errors import (
     InvalidRegistryConfig,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from agentoci._internal import limits
-from agentoci.registry.challenges import Challenge, parse_challenges
+from agentoci.registry.auth.challenges import Challenge, parse_challenges
 from agentoci.registry.errors import AuthenticationFailed, RegistryFailing
 from agentoci.registry.listing import CATALOG_SCOPE
 from agentoci.registry.origin import Reach

@@ -10,11 +10,11 @@ from typing import Final
 from agentoci.content.reader import BytesSource
 from agentoci.content.standing import meant_by
 from agentoci.errors import AgentociError
-from agentoci.registry.auth import pull_scope, push_scope
+from agentoci.registry.auth.authorizer import pull_scope, push_scope
+from agentoci.registry.blobs.sessions import Session
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, RegistryFailing
 from agentoci.registry.repository import Repository
-from agentoci.registry.sessions import Session
 from agentoci.registry.transport import Answer, Request
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest

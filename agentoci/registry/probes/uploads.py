@@ -10,15 +10,15 @@ from urllib.parse import quote
 from agentoci._internal import limits
 from agentoci.content.reader import BytesSource
 from agentoci.errors import Denied
-from agentoci.registry.auth import pull_scope, push_scope
+from agentoci.registry.auth.authorizer import pull_scope, push_scope
+from agentoci.registry.blobs.sessions import Session
+from agentoci.registry.blobs.verdicts import Failure
 from agentoci.registry.errors import RegistryFailing
 from agentoci.registry.probes.ground import OCTETS, Finding, Ground, NothingToLookAt, Result
 from agentoci.registry.problems import Problem
 from agentoci.registry.repository import Repository
 from agentoci.registry.retry import RETRIED_STATUSES
-from agentoci.registry.sessions import Session
 from agentoci.registry.transport import Answer, Request
-from agentoci.registry.verdicts import Failure
 from agentoci.spec.descriptor import Descriptor
 
 SIZE: Final = 64 * limits.KIB

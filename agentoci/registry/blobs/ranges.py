@@ -15,7 +15,7 @@ from typing import Final
 from agentoci._internal import limits
 from agentoci._internal.clock import Clock
 from agentoci.errors import AgentociError, Integrity
-from agentoci.registry.download import Download, NoRanges
+from agentoci.registry.blobs.download import Download, NoRanges
 
 LEAST: Final = 64 * limits.MIB
 """Bytes that must be left of a blob before more connections are worth their handshakes."""

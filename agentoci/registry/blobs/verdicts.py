@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Final
 
 from agentoci.errors import AgentociError
-from agentoci.registry.methods import stated_limit
+from agentoci.registry.blobs.methods import stated_limit
 from agentoci.registry.problems import Problem
 from agentoci.registry.retry import RETRIED_STATUSES
 

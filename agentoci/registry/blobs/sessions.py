@@ -15,12 +15,12 @@ from agentoci._internal import limits
 from agentoci.content.protocols import Source
 from agentoci.content.reader import BytesSource, DigestMismatch
 from agentoci.errors import AgentociError
+from agentoci.registry.blobs.methods import MAX_MIN_CHUNK
+from agentoci.registry.blobs.verdicts import Failure, Verdict, judge
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, RegistryFailing, RegistryUnreachable
-from agentoci.registry.methods import MAX_MIN_CHUNK
 from agentoci.registry.problems import Problem
 from agentoci.registry.transport import Answer, Body, Request
-from agentoci.registry.verdicts import Failure, Verdict, judge
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest, InvalidDigest
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from agentoci.errors import Denied
-from agentoci.registry.auth import Authorizer, reads_only
-from agentoci.registry.challenges import Challenge, misses_scope, parse_challenges
+from agentoci.registry.auth.authorizer import Authorizer, reads_only
+from agentoci.registry.auth.challenges import Challenge, misses_scope, parse_challenges
+from agentoci.registry.auth.realms import UntrustedRealm
+from agentoci.registry.auth.tokens import LoginRefused
 from agentoci.registry.errors import AuthenticationFailed, RegistryUnreachable
 from agentoci.registry.origin import Origin
-from agentoci.registry.realms import UntrustedRealm
-from agentoci.registry.tokens import LoginRefused
 from agentoci.registry.transport import Answer
 
 _DENIALS: Final = frozenset({401, 403})

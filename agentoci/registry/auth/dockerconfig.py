@@ -21,13 +21,13 @@ from typing import Final
 from agentoci._internal import limits
 from agentoci._internal.files import read_at_most, write_atomically
 from agentoci._internal.locks import lock
-from agentoci.registry.credentials import DOCKER_HUB, Credential, canonical_host, keys_for
-from agentoci.registry.errors import InvalidRegistryConfig
-from agentoci.registry.helpers import (
+from agentoci.registry.auth.credentials import DOCKER_HUB, Credential, canonical_host, keys_for
+from agentoci.registry.auth.helpers import (
     CredentialHelper,
     CredentialHelperFailed,
     CredentialHelperMissing,
 )
+from agentoci.registry.errors import InvalidRegistryConfig
 from agentoci.spec.jsonio import InvalidJson, Json, loads_object
 
 logger = logging.getLogger(__name__)

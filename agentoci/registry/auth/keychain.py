@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from agentoci.registry.credentials import (
+from agentoci.registry.auth.credentials import (
     DOCKER_HUB,
     Credential,
     CredentialProvider,
     canonical_host,
 )
-from agentoci.registry.dockerconfig import DockerConfig
-from agentoci.registry.helpers import TOKEN_USER
+from agentoci.registry.auth.dockerconfig import DockerConfig
+from agentoci.registry.auth.helpers import TOKEN_USER
 
 
 class Login(Protocol):

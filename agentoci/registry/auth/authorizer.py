@@ -7,10 +7,10 @@ import threading
 from collections.abc import Callable, Sequence
 
 from agentoci._internal.clock import Clock
-from agentoci.registry.challenges import Challenge, choose, misses_scope
-from agentoci.registry.credentials import Credential
+from agentoci.registry.auth.challenges import Challenge, choose, misses_scope
+from agentoci.registry.auth.credentials import Credential
+from agentoci.registry.auth.tokens import LoginRefused, Token, TokenServer, basic
 from agentoci.registry.errors import AuthenticationFailed
-from agentoci.registry.tokens import LoginRefused, Token, TokenServer, basic
 
 logger = logging.getLogger(__name__)
 

@@ -7,13 +7,13 @@ from typing import Final
 
 from agentoci._internal import limits
 from agentoci.errors import AgentociError
+from agentoci.registry.blobs.feed import Feed
+from agentoci.registry.blobs.methods import Plan
+from agentoci.registry.blobs.sessions import PROGRESS, Session
+from agentoci.registry.blobs.verdicts import Failure, Verdict
 from agentoci.registry.errors import RegistryUnreachable
 from agentoci.registry.facts import CHUNKED, MONOLITHIC
-from agentoci.registry.feed import Feed
-from agentoci.registry.methods import Plan
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
-from agentoci.registry.sessions import PROGRESS, Session
-from agentoci.registry.verdicts import Failure, Verdict
 
 _LONG_BODY: Final = 16 * limits.MIB
 """A cut after so many bytes may be the doing of something that limits bodies without saying so."""

@@ -9,14 +9,14 @@ from urllib.parse import quote
 from agentoci._internal import limits
 from agentoci.content.protocols import Presence, Source
 from agentoci.errors import Denied
-from agentoci.registry.auth import pull_scope, push_scope
+from agentoci.registry.auth.authorizer import pull_scope, push_scope
+from agentoci.registry.blobs.feed import Feed
+from agentoci.registry.blobs.methods import SMALL, Plan, first_plan
+from agentoci.registry.blobs.sending import Sending
+from agentoci.registry.blobs.sessions import Session
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, RegistryFailing, RegistryUnreachable
 from agentoci.registry.facts import CHUNKED, MONOLITHIC
-from agentoci.registry.feed import Feed
-from agentoci.registry.methods import SMALL, Plan, first_plan
-from agentoci.registry.sending import Sending
-from agentoci.registry.sessions import Session
 from agentoci.registry.transport import Request
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest

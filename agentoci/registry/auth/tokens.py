@@ -12,7 +12,8 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from agentoci._internal import limits
 from agentoci._internal.clock import Clock
 from agentoci.content.reader import BytesSource
-from agentoci.registry.credentials import Credential
+from agentoci.registry.auth.credentials import Credential
+from agentoci.registry.auth.realms import check_realm_step, resolve_realm
 from agentoci.registry.errors import (
     AuthenticationFailed,
     RegistryFailing,
@@ -21,7 +22,6 @@ from agentoci.registry.errors import (
 )
 from agentoci.registry.origin import Origin
 from agentoci.registry.problems import Problem
-from agentoci.registry.realms import check_realm_step, resolve_realm
 from agentoci.registry.retry import RETRIED_STATUSES, Patience
 from agentoci.registry.transport import Answer, Body, Request, Transport
 from agentoci.spec.jsonio import InvalidJson, loads_object

@@ -13,7 +13,7 @@ from typing import Final
 
 from agentoci._internal import proc
 from agentoci.errors import Denied
-from agentoci.registry.credentials import DOCKER_HUB, Credential
+from agentoci.registry.auth.credentials import DOCKER_HUB, Credential
 from agentoci.registry.errors import InvalidRegistryConfig
 from agentoci.spec.jsonio import InvalidJson, loads_object
 
