@@ -1,5 +1,9 @@
 """The client of remote registries: challenges, credentials, uploads, downloads that verify.
 
+From the wire up: `transport` sends requests, `auth` says who we are, `endpoint` is one registry and
+`repository` a target of content, whose blobs are moved by `blobs`; `client` puts them together.
+`probes` find out what a registry can do, `search` what it holds.
+
 May import `content` and everything below. Opens sockets. `OrasRegistry` is oras-py's API on this
 client; it, and oras with it, is imported when it is first asked for.
 """
