@@ -121,7 +121,7 @@ def test_what_is_settled_counts_with_and_without_the_usual_port(
 
 def test_credentials_are_known_without_loading_requests() -> None:
     code = (
-        "import sys, agentoci.registry, agentoci.registry.dockerconfig;"
+        "import sys, agentoci.registry, agentoci.registry.auth.dockerconfig;"
         "sys.exit('requests' in sys.modules or 'urllib3' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
