@@ -14,10 +14,11 @@ from agentoci._internal.threads import each
 from agentoci.api.tags import resolve_tags
 from agentoci.content.graph import GraphTooLarge, fetch_raw_manifest
 from agentoci.content.protocols import ContentNotFound
+from agentoci.content.referrers import Referrer, fetch_referrer, kind_of
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.spec.digesttags import subject_of
+from agentoci.spec.digesttags import referrers_tag, subject_of
 from agentoci.spec.jsonio import loads_object
 
 if TYPE_CHECKING:
@@ -55,6 +56,15 @@ class RemoteGraph:
         return [each for each, node in self.nodes.items() if digest in node.children]
 
 
+def _is_list(tag: str) -> bool:
+    """Whether a tag is that of a list of referrers.
+
+    What one lists is kept with it, and goes only when it says itself what it speaks of.
+    """
+    subject = subject_of(tag)
+    return subject is not None and tag == referrers_tag(subject)
+
+
 class GraphReader:
     """Reads a repository's graph, as much of it as the caller asks for, several at a time.
 
@@ -72,6 +82,7 @@ class GraphReader:
         self.listed = frozenset(repository.tags())
         tags = resolve_tags(repository, sorted(self.listed))
         self._tags = {tag: desc.digest for tag, desc in tags.items()}
+        self._lists = {desc.digest for tag, desc in tags.items() if _is_list(tag)}
         self._know(tags.values())
 
     @property
@@ -104,7 +115,7 @@ class GraphReader:
         ):
             for entry in entries:
                 self._descriptors.setdefault(entry.digest, entry)
-                self._pin_checkpoint(entry.digest, entry.artifact_type)
+                self._pin_checkpoint(entry.digest, kind_of(entry))
                 known = self._nodes.get(entry.digest, Node())
                 self._nodes[entry.digest] = replace(known, subject=subject.digest)
         children = {child for digest in fresh for child in self._nodes[digest].children}
@@ -112,10 +123,24 @@ class GraphReader:
         return bool(fresh)
 
     def _referrers(self, subject: Descriptor) -> tuple[Descriptor, ...]:
+        """What says itself that it speaks of the subject.
+
+        Where the list is kept under a tag, everybody who may push writes what he likes into it.
+        """
         try:
-            return self._repository.referrers(subject)
+            listed = self._repository.referrers(subject)
         except ContentNotFound:
             return ()
+        found = [self._referrer(entry) for entry in listed]
+        return tuple(
+            one.entry for one in found if one is not None and one.subject.digest == subject.digest
+        )
+
+    def _referrer(self, entry: Descriptor) -> Referrer | None:
+        try:
+            return fetch_referrer(self._repository, entry)
+        except ContentNotFound:
+            return None
 
     def _read_all(self, wanted: set[Digest]) -> None:
         """Read the wanted ones and every known index, until nothing more comes up."""
@@ -143,7 +168,8 @@ class GraphReader:
         spoken_of = spoken_of or self._nodes[desc.digest].subject
         self._nodes[desc.digest] = Node(tuple(child.digest for child in children), spoken_of)
         self._pin_checkpoint(desc.digest, document.get("artifactType"))
-        self._know(children)
+        if desc.digest not in self._lists:
+            self._know(children)
 
     def _pin_checkpoint(self, digest: Digest, kind: object) -> None:
         if kind == mediatypes.CHECKPOINT:

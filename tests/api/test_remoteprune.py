@@ -302,7 +302,7 @@ def test_referrers_under_a_tag_go_too(engine: Engine, fake: FakeRegistry):
     fake.referrers = False
     old = put(fake, image("old"), "1.0.0")
     put(fake, image("new"), "2.0.0")
-    sbom = put(fake, image("sbom"))
+    sbom = put(fake, image("sbom", of=image("old")))
     put(fake, Index.build([sbom]), f"sha256-{old.digest.hex}")
     plan_remote(engine, f"{fake.host}/{NAME}", keep("1")).carry_out()
     assert fake.tags(NAME) == ["2.0.0"]

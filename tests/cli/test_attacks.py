@@ -12,6 +12,7 @@ from agentoci.cli.attachments import _show
 from agentoci.content.recursion import Attachment
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digesttags import referrers_tag
 from agentoci.spec.manifest import Manifest
 from tests.cli.conftest import Agent
 from tests.registry.fake import FakeRegistry
@@ -64,3 +65,22 @@ def test_long_chain_of_referrers_is_shown(capsys: pytest.CaptureFixture[str]) ->
     found = tuple(Attachment(desc, subject) for subject, desc in pairwise(chain))
     _show(Discovered("bot:1", chain[0], found), "tree")
     assert len(capsys.readouterr().out.splitlines()) == 1200
+
+
+def test_prune_believes_no_list_that_anybody_can_write(agent: Agent, fake: FakeRegistry) -> None:
+    """Who may push could have what he liked deleted by who may delete."""
+    fake.referrers = False
+    old = put_image(fake, "1.0.0", annotations={"version": "1"})
+    put_image(fake, "2.0.0", annotations={"version": "2"})
+    used = put_image(fake, "x", annotations={"used": "by digest"})
+    signed = put_image(fake, "y", artifact_type="a/b", subject=old.descriptor)
+    for tag in ("x", "y"):
+        del fake.manifests["team/bot", tag]
+    entries = [image.descriptor.document() for image in (used, signed)]
+    index = {"schemaVersion": 2, "mediaType": mediatypes.OCI_INDEX, "manifests": entries}
+    tag = referrers_tag(old.descriptor.digest)
+    fake.put_manifest("team/bot", tag, mediatypes.OCI_INDEX, json.dumps(index).encode())
+    agent("prune", "--remote", f"{fake.host}/team/bot", "--keep-semver", "1", "--yes")
+    assert ("team/bot", str(old.descriptor.digest)) not in fake.manifests
+    assert ("team/bot", str(signed.descriptor.digest)) not in fake.manifests
+    assert ("team/bot", str(used.descriptor.digest)) in fake.manifests
