@@ -267,13 +267,17 @@ class Transport:
 
         From the first step to another origin on, only harmless headers travel. `check` may refuse
         a step. `behalf` is the registry that sent us there: its authorities are trusted all the
-        way. Client certificate and headers of an origin are for itself, and not after a redirect.
+        way. An origin's client certificate and headers go there only when nobody sent us: else one
+        registry could act with our rights at another.
         Raises RegistryUnreachable, UnsafeDestination, and what the body's source raises.
         """
         origin = home = request.origin
-        url, headers = request.url, {**self._site(home).headers, **request.headers}
+        sent_there = behalf is not None and behalf != home
+        own = _ORDINARY if sent_there else self._site(home)
+        url, headers = request.url, {**own.headers, **request.headers}
         for _ in range(limits.MAX_REDIRECTS + 1):
-            way = self._way(behalf or home, origin, direct=url is request.url)
+            direct = url is request.url and not sent_there
+            way = self._way(behalf or home, origin, direct=direct)
             answer = self._exchange(request, url, headers, way, origin)
             location = answer.headers.get("Location")
             followed = _FOLLOWED.get(request.method, _SAME_METHOD)

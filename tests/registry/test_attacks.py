@@ -100,10 +100,6 @@ def test_long_list_of_challenges_is_read_once(words: str) -> None:
 # What one registry makes us do at another
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="Transport.send shows an origin's headers and certificate whoever sent us there",
-)
 @pytest.mark.parametrize("status", [400, 405, 500])
 def test_location_does_not_act_with_our_rights_at_another_registry(
     fake: FakeRegistry, make_client: MakeClient, status: int
