@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 
 from agentoci.api.remotegraph import Node, RemoteGraph
 from agentoci.spec.digest import Digest
-from agentoci.spec.digesttags import subject_of
+from agentoci.spec.digesttags import is_digest_tag, subject_of
 from agentoci.spec.retention import Retention, upcoming
 from agentoci.spec.version import TagVersion
 
@@ -90,6 +90,8 @@ def _kept_tags(graph: RemoteGraph, rules: Rules) -> dict[str, str]:
         elif tag in attachments:
             if attachments[tag] not in graph.nodes and not rules.orphans:
                 kept[tag] = "speaks of something that is not here"
+        elif is_digest_tag(tag):
+            kept[tag] = "is made of a digest that it does not tell whole"
         elif tag not in versions and not rules.unversioned:
             kept[tag] = "is no version"
     _keep_versions(kept, list(versions.values()), rules)

@@ -86,6 +86,11 @@ def test_other_tags_stay_unless_asked_for():
     assert gone(plan_prune(graph, rules)) == {"latest", "main"}
 
 
+def test_list_of_a_long_digest_stays_for_its_tag_is_cut():
+    graph = graph_of({"1.0.0": "a", f"sha512-{'a' * 64}": "list", "main": "b"})
+    assert gone(plan_prune(graph, keep("1", unversioned=True))) == {"main"}
+
+
 def test_tag_goes_alone_when_another_keeps_the_manifest():
     graph = graph_of({"1.0.0": "a", "latest": "a", "2.0.0": "b"})
     plan = plan_prune(graph, keep("1"))
