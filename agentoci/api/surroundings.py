@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from agentoci.api.machine import Check, Grade, Look
 from agentoci.errors import AgentociError
 from agentoci.registry.auth.dockerconfig import DockerConfig
-from agentoci.registry.certificates import Certificates, Pair, find_certificates, make_context
-from agentoci.registry.origin import Origin, Reach
-from agentoci.registry.proxies import Proxies
+from agentoci.registry.http.certificates import Certificates, Pair, find_certificates, make_context
+from agentoci.registry.http.origin import Origin, Reach
+from agentoci.registry.http.proxies import Proxies
 from agentoci.spec.reference import InvalidReference, Reference
 
 if TYPE_CHECKING:

@@ -20,8 +20,6 @@ from agentoci.registry.auth.credentials import (
     canonical_host,
 )
 from agentoci.registry.auth.tokens import TokenServer
-from agentoci.registry.certificates import Certificates, find_certificates
-from agentoci.registry.dialing import Resolver, system_addresses
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import (
     AuthenticationFailed,
@@ -31,14 +29,16 @@ from agentoci.registry.errors import (
 )
 from agentoci.registry.facts import Memory, RunMemory
 from agentoci.registry.hosts import HostOptions, MirrorOptions, Site
-from agentoci.registry.limiter import USUAL
+from agentoci.registry.http.certificates import Certificates, find_certificates
+from agentoci.registry.http.dialing import Resolver, system_addresses
+from agentoci.registry.http.limiter import USUAL
+from agentoci.registry.http.origin import Origin, Reach
+from agentoci.registry.http.proxies import Proxies
+from agentoci.registry.http.retry import Patience, RetryPolicy
+from agentoci.registry.http.transport import Request, Timeouts, Transport
 from agentoci.registry.listing import list_repositories
 from agentoci.registry.mirrors import Mirror, MirroredRepository, MirrorEndpoint
-from agentoci.registry.origin import Origin, Reach
-from agentoci.registry.proxies import Proxies
 from agentoci.registry.repository import Repository
-from agentoci.registry.retry import Patience, RetryPolicy
-from agentoci.registry.transport import Request, Timeouts, Transport
 from agentoci.registry.turns import Turns
 from agentoci.spec.reference import InvalidReference, Reference
 

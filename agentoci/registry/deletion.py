@@ -17,8 +17,8 @@ from agentoci.content.standing import meant_by
 from agentoci.errors import AgentociError, Conflict, Denied, Integrity
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
+from agentoci.registry.http.transport import Request
 from agentoci.registry.problems import Problem
-from agentoci.registry.transport import Request
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import Manifest, parse_manifest

@@ -18,10 +18,10 @@ from agentoci.registry.auth.negotiation import Negotiation
 from agentoci.registry.auth.tokens import basic
 from agentoci.registry.errors import RegistryUnreachable, Rejected, UnsafeDestination
 from agentoci.registry.facts import HostFacts, Memory
-from agentoci.registry.origin import Origin, Reach, check_step, joined
+from agentoci.registry.http.origin import Origin, Reach, check_step, joined
+from agentoci.registry.http.retry import RETRIED_STATUSES, Patience
+from agentoci.registry.http.transport import Answer, Request, Transport, check_redirect
 from agentoci.registry.problems import Problem, error_from, speaks_of_tls, tls_wanted
-from agentoci.registry.retry import RETRIED_STATUSES, Patience
-from agentoci.registry.transport import Answer, Request, Transport, check_redirect
 from agentoci.registry.turns import Turns
 
 _READING: Final = frozenset({"GET", "HEAD"})

@@ -23,8 +23,8 @@ from agentoci.content.referrers import (
 from agentoci.errors import Conflict
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import ManifestBlobUnknown, ManifestNotFound
+from agentoci.registry.http.transport import Request
 from agentoci.registry.manifests import Manifests, TagImmutable
-from agentoci.registry.transport import Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentoci.registry.certificates import Certificates, Pair
-from agentoci.registry.limiter import USUAL
+from agentoci.registry.http.certificates import Certificates, Pair
+from agentoci.registry.http.limiter import USUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from agentoci.registry.errors import UnsafeDestination
-from agentoci.registry.origin import Origin, joined
-from agentoci.registry.transport import Answer
+from agentoci.registry.http.origin import Origin, joined
+from agentoci.registry.http.transport import Answer
 
 _LINK: Final = re.compile(r"<([^<>]*)>([^<]*)")
 _RELATION: Final = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))""", re.IGNORECASE)

@@ -17,8 +17,8 @@ from agentoci.errors import AgentociError, Integrity
 from agentoci.registry.auth.authorizer import pull_scope
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import Rejected, RepositoryNotFound
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.links import next_page
-from agentoci.registry.transport import Answer, Request
 from agentoci.spec.jsonio import InvalidJson, loads_object
 from agentoci.spec.reference import is_tag
 

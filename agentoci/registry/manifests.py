@@ -20,8 +20,8 @@ from agentoci.registry.errors import (
     ManifestRejected,
     RegistryUnreachable,
 )
+from agentoci.registry.http.transport import Answer, Body, Request
 from agentoci.registry.problems import Problem
-from agentoci.registry.transport import Answer, Body, Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest, InvalidDigest

@@ -14,7 +14,7 @@ from agentoci.registry.auth.keychain import CredentialPlaces, open_keychain
 from agentoci.registry.client import ClientOptions
 from agentoci.registry.facts import FileMemory
 from agentoci.registry.hosts import HostOptions, MirrorOptions
-from agentoci.registry.proxies import Proxies
+from agentoci.registry.http.proxies import Proxies
 
 
 def options_by(

@@ -20,10 +20,10 @@ from agentoci.registry.errors import (
     RepositoryNotFound,
     TlsWanted,
 )
-from agentoci.registry.origin import Origin, Reach
-from agentoci.registry.redaction import redacted
-from agentoci.registry.retry import RETRIED_STATUSES
-from agentoci.registry.transport import Answer
+from agentoci.registry.http.origin import Origin, Reach
+from agentoci.registry.http.redaction import redacted
+from agentoci.registry.http.retry import RETRIED_STATUSES
+from agentoci.registry.http.transport import Answer
 
 _SHOWN: Final = 300
 _LIMIT: Final = re.compile(r"\s*([0-9]{1,9})\s*(?:;\s*w=([0-9]{1,9}))?.*")

@@ -30,10 +30,10 @@ from agentoci.registry.deletion import Deletion, TaggedTarget
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import ManifestNotFound, RegistryFailing, Rejected
 from agentoci.registry.fallback import FallbackIndex
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.links import next_page
 from agentoci.registry.manifests import Manifests, stated_type
 from agentoci.registry.problems import Problem
-from agentoci.registry.transport import Answer, Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest

@@ -18,11 +18,11 @@ from agentoci.registry.blobs.upload import Uploads
 from agentoci.registry.deletion import Deletion
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, ManifestNotFound
+from agentoci.registry.http.origin import Origin
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.listing import list_tags
 from agentoci.registry.manifests import Manifests, stated_size, verified
-from agentoci.registry.origin import Origin
 from agentoci.registry.referrers import Referrers
-from agentoci.registry.transport import Answer, Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest

@@ -8,8 +8,8 @@ import pytest
 
 from agentoci.config.registries import MirrorSettings, RegistrySettings
 from agentoci.config.settings import InvalidSettings, read_settings
-from agentoci.registry.certificates import Certificates, Pair
 from agentoci.registry.hosts import HostOptions, MirrorOptions
+from agentoci.registry.http.certificates import Certificates, Pair
 from agentoci.registry.opening import host_options
 from tests.config.test_settings import write
 

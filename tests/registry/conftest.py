@@ -17,7 +17,7 @@ from tests.registry.fake import FakeRegistry
 from tests.registry.grounds import MakeGround
 
 if TYPE_CHECKING:
-    from agentoci.registry.orasbridge import OrasRegistry
+    from agentoci.registry.oras.bridge import OrasRegistry
 
 
 class StepClock:

@@ -14,14 +14,14 @@ from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import AgentociError
 from agentoci.registry.auth.challenges import parse_challenges
 from agentoci.registry.deletion import PLACEHOLDER
-from agentoci.registry.dialing import Address
 from agentoci.registry.errors import UnsafeDestination
 from agentoci.registry.hosts import HostOptions
+from agentoci.registry.http.dialing import Address
+from agentoci.registry.http.origin import Origin, Reach
+from agentoci.registry.http.redaction import redacted
+from agentoci.registry.http.retry import retry_after
+from agentoci.registry.http.transport import Answer
 from agentoci.registry.links import next_page
-from agentoci.registry.origin import Origin, Reach
-from agentoci.registry.redaction import redacted
-from agentoci.registry.retry import retry_after
-from agentoci.registry.transport import Answer
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, EMPTY_CONTENT, Descriptor
 from agentoci.spec.manifest import Manifest

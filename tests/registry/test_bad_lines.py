@@ -14,9 +14,9 @@ import pytest
 
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.registry.errors import RegistryUnreachable
+from agentoci.registry.http.retry import RetryPolicy
+from agentoci.registry.http.transport import Timeouts
 from agentoci.registry.repository import Repository
-from agentoci.registry.retry import RetryPolicy
-from agentoci.registry.transport import Timeouts
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference
 from tests.faultproxy import FaultProxy, Trouble, closes, resets, stalls, trickles

@@ -12,13 +12,6 @@ from typing import Any
 import pytest
 
 from agentoci.content.reader import BytesSource, fetch_bytes
-from agentoci.registry.certificates import (
-    Certificates,
-    Contexts,
-    Pair,
-    find_certificates,
-    make_context,
-)
 from agentoci.registry.errors import (
     AccessDenied,
     InvalidRegistryConfig,
@@ -26,6 +19,13 @@ from agentoci.registry.errors import (
     UntrustedCertificate,
 )
 from agentoci.registry.hosts import HostOptions
+from agentoci.registry.http.certificates import (
+    Certificates,
+    Contexts,
+    Pair,
+    find_certificates,
+    make_context,
+)
 from agentoci.registry.repository import Repository
 from agentoci.spec.descriptor import Descriptor
 from tests.certificates import Authority, Certificate

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import pytest
 
 from agentoci.content.reader import BytesSource
-from agentoci.registry.certificates import Certificates
 from agentoci.registry.errors import RegistryTimeout, RegistryUnreachable
-from agentoci.registry.proxies import Proxies
-from agentoci.registry.transport import Answer, Body, Request, Timeouts, Transport
+from agentoci.registry.http.certificates import Certificates
+from agentoci.registry.http.proxies import Proxies
+from agentoci.registry.http.transport import Answer, Body, Request, Timeouts, Transport
 from tests.certificates import Authority
 from tests.registry.fake import FakeRegistry
 from tests.registry.faults import Exchange, Reply

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from agentoci.content.reader import fetch_bytes
-from agentoci.registry.dialing import Address, Dialer
 from agentoci.registry.errors import RegistryUnreachable
+from agentoci.registry.http.dialing import Address, Dialer
 from agentoci.spec.descriptor import Descriptor
 from tests.registry.conftest import Open, StepClock
 from tests.registry.fake import FakeRegistry
@@ -72,7 +72,7 @@ def test_address_that_refuses_is_passed_over(listener: socket.socket) -> None:
 
 
 def test_families_take_turns() -> None:
-    from agentoci.registry.dialing import _alternating
+    from agentoci.registry.http.dialing import _alternating
 
     found = [(10, "a"), (10, "b"), (10, "c"), (2, "d")]
     assert _alternating(found) == [(10, "a"), (2, "d"), (10, "b"), (10, "c")]

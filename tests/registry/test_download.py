@@ -16,8 +16,8 @@ from agentoci.registry.errors import (
     RegistryUnreachable,
     UnsafeDestination,
 )
+from agentoci.registry.http.transport import Timeouts
 from agentoci.registry.repository import Repository
-from agentoci.registry.transport import Timeouts
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from tests.registry.conftest import Open, StepClock

@@ -10,8 +10,8 @@ import pytest
 from agentoci.content.reader import fetch_bytes
 from agentoci.registry.errors import RegistryFailing
 from agentoci.registry.hosts import HostOptions
-from agentoci.registry.limiter import Limiter
-from agentoci.registry.retry import RetryPolicy
+from agentoci.registry.http.limiter import Limiter
+from agentoci.registry.http.retry import RetryPolicy
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference
 from tests.registry.conftest import MakeClient, Open, StepClock

@@ -126,7 +126,7 @@ def test_body_is_sent_anew_with_a_wider_token(open_repository: Open) -> None:
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT"])
 def test_token_that_ends_during_an_upload_is_renewed(open_repository: Open, method: str) -> None:
-    from agentoci.registry.transport import Body, Request
+    from agentoci.registry.http.transport import Body, Request
 
     with FakeRegistry(auth=Tokens()) as fake:
         repository = open_repository(fake, push=True)

@@ -17,7 +17,7 @@ from oras.layout import NewLayout, NewLayoutFromRegistry
 from agentoci.errors import Denied, NotFound
 from agentoci.registry import OrasRegistry
 from agentoci.registry.errors import AuthenticationFailed, ManifestNotFound, RegistryUnreachable
-from agentoci.registry.orasbridge import IndexNotPullable
+from agentoci.registry.oras.bridge import IndexNotPullable
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import Index

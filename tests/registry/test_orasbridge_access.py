@@ -15,8 +15,8 @@ from agentoci.registry.errors import (
     UnsafeDestination,
     UntrustedCertificate,
 )
-from agentoci.registry.orasaccess import UnverifiedTls
-from agentoci.registry.retry import RetryPolicy
+from agentoci.registry.http.retry import RetryPolicy
+from agentoci.registry.oras.access import UnverifiedTls
 from agentoci.spec.reference import InvalidReference
 from tests.certificates import Authority
 from tests.registries import Registry

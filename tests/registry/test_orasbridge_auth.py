@@ -21,8 +21,8 @@ from agentoci.registry.errors import (
     AuthenticationFailed,
     RegistryUnreachable,
 )
-from agentoci.registry.orasaccess import HeaderNotYours
-from agentoci.registry.retry import RetryPolicy
+from agentoci.registry.http.retry import RetryPolicy
+from agentoci.registry.oras.access import HeaderNotYours
 from tests.registry.conftest import MakeOras, StepClock
 from tests.registry.fake import Basic, FakeRegistry, Tokens
 from tests.registry.faults import adds, answers, changes

@@ -16,8 +16,8 @@ from agentoci.errors import Integrity
 from agentoci.layers.paths import NameClash
 from agentoci.layers.tree import UnpackFailed
 from agentoci.layers.untar import RefusedArchive
-from agentoci.registry.orasfiles import BadTitle
-from agentoci.registry.orasfolders import InTheWay, UnfitFolder
+from agentoci.registry.oras.files import BadTitle
+from agentoci.registry.oras.folders import InTheWay, UnfitFolder
 from tests.registry.artifacts import (
     FOLDER,
     PLAIN,

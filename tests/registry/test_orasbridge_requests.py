@@ -23,7 +23,7 @@ from agentoci.registry.errors import (
     Rejected,
     UnsafeDestination,
 )
-from agentoci.registry.orascalls import UnfitBody
+from agentoci.registry.oras.calls import UnfitBody
 from agentoci.spec.digest import InvalidDigest
 from agentoci.spec.manifest import InvalidManifest
 from agentoci.spec.reference import InvalidReference

@@ -6,8 +6,8 @@ import pytest
 
 from agentoci.registry.auth.realms import resolve_realm
 from agentoci.registry.errors import InvalidRegistryConfig, UnsafeDestination
-from agentoci.registry.origin import Origin, Reach, check_step, joined, target_of
-from agentoci.registry.proxies import Proxies
+from agentoci.registry.http.origin import Origin, Reach, check_step, joined, target_of
+from agentoci.registry.http.proxies import Proxies
 
 
 def test_implicit_and_explicit_port_are_one_origin() -> None:

@@ -8,8 +8,8 @@ from agentoci.content.reader import fetch_bytes
 from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.auth.realms import UntrustedRealm, resolve_realm
 from agentoci.registry.errors import UntrustedCertificate
-from agentoci.registry.origin import Origin
-from agentoci.registry.proxies import Proxies
+from agentoci.registry.http.origin import Origin
+from agentoci.registry.http.proxies import Proxies
 from agentoci.registry.repository import Repository
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agentoci.registry.redaction import redacted
+from agentoci.registry.http.redaction import redacted
 
 
 @pytest.mark.parametrize(

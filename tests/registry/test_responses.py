@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentoci.registry.responses import Cut, NotHttp, Response
+from agentoci.registry.http.responses import Cut, NotHttp, Response
 
 OK = "HTTP/1.1 200 OK\r\n"
 CHUNKED = f"{OK}Transfer-Encoding: chunked\r\n\r\n"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from agentoci.registry.retry import Patience, RetryPolicy, retry_after
+from agentoci.registry.http.retry import Patience, RetryPolicy, retry_after
 from tests.registry.conftest import StepClock
 
 NOW = datetime(2024, 1, 15, 10, tzinfo=UTC)

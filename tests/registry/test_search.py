@@ -16,6 +16,7 @@ from agentoci.errors import Denied, Unreachable
 from agentoci.registry.auth.credentials import Credential, OneCredential
 from agentoci.registry.client import RegistryClient
 from agentoci.registry.errors import RegistryFailing, RegistryUnreachable, UnsafeDestination
+from agentoci.registry.http.transport import Request
 from agentoci.registry.listing import CatalogMissing, ListingIncomplete
 from agentoci.registry.search.describe import describe, newest
 from agentoci.registry.search.drivers import (
@@ -30,7 +31,6 @@ from agentoci.registry.search.drivers import (
 from agentoci.registry.search.gather import gather
 from agentoci.registry.search.hits import Hit, Query, first, plain
 from agentoci.registry.search.repositories import Place
-from agentoci.registry.transport import Request
 from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import EMPTY, Descriptor

@@ -17,8 +17,8 @@ from agentoci.registry.errors import (
     RegistryTimeout,
     RegistryUnreachable,
 )
+from agentoci.registry.http.transport import Timeouts
 from agentoci.registry.repository import Repository
-from agentoci.registry.transport import Timeouts
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference
 from tests.registry.access import Tokens

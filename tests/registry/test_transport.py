@@ -20,7 +20,6 @@ import pytest
 from agentoci.content.reader import BytesSource, fetch_bytes
 from agentoci.errors import AgentociError
 from agentoci.registry.auth.credentials import Credential, OneCredential
-from agentoci.registry.dialing import Address
 from agentoci.registry.errors import (
     InvalidRegistryConfig,
     ProxyRefused,
@@ -29,10 +28,11 @@ from agentoci.registry.errors import (
     UntrustedCertificate,
 )
 from agentoci.registry.hosts import HostOptions
-from agentoci.registry.proxies import Proxies
+from agentoci.registry.http.dialing import Address
+from agentoci.registry.http.proxies import Proxies
+from agentoci.registry.http.retry import RetryPolicy
+from agentoci.registry.http.transport import Body, Request, Timeouts, Transport
 from agentoci.registry.repository import Repository
-from agentoci.registry.retry import RetryPolicy
-from agentoci.registry.transport import Body, Request, Timeouts, Transport
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference
 from tests.certificates import Authority

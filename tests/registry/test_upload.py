@@ -20,7 +20,7 @@ from agentoci.registry.errors import (
     UnsafeDestination,
 )
 from agentoci.registry.facts import RunMemory
-from agentoci.registry.retry import RetryPolicy
+from agentoci.registry.http.retry import RetryPolicy
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from tests.registry.conftest import Open, StepClock

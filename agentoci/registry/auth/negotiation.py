@@ -11,8 +11,8 @@ from agentoci.registry.auth.challenges import Challenge, misses_scope, parse_cha
 from agentoci.registry.auth.realms import UntrustedRealm
 from agentoci.registry.auth.tokens import LoginRefused
 from agentoci.registry.errors import AuthenticationFailed, RegistryUnreachable
-from agentoci.registry.origin import Origin
-from agentoci.registry.transport import Answer
+from agentoci.registry.http.origin import Origin
+from agentoci.registry.http.transport import Answer
 
 _DENIALS: Final = frozenset({401, 403})
 _HIDDEN: Final = _DENIALS | {404}

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from typing import Final
 
 from agentoci.registry.errors import UnsafeDestination
-from agentoci.registry.origin import Origin, Reach, check_step, joined
+from agentoci.registry.http.origin import Origin, Reach, check_step, joined
 
 _ELSEWHERE: Final = {
     "nvcr.io": "authn.nvidia.com",

@@ -20,10 +20,10 @@ from agentoci.registry.errors import (
     RegistryUnreachable,
     UnsafeDestination,
 )
-from agentoci.registry.origin import Origin
+from agentoci.registry.http.origin import Origin
+from agentoci.registry.http.retry import RETRIED_STATUSES, Patience
+from agentoci.registry.http.transport import Answer, Body, Request, Transport
 from agentoci.registry.problems import Problem
-from agentoci.registry.retry import RETRIED_STATUSES, Patience
-from agentoci.registry.transport import Answer, Body, Request, Transport
 from agentoci.spec.jsonio import InvalidJson, loads_object
 
 _CLIENT: Final = "agentoci"

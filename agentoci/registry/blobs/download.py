@@ -11,7 +11,7 @@ from agentoci.content.reader import SizeMismatch
 from agentoci.errors import AgentociError, Integrity
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import RegistryUnreachable
-from agentoci.registry.transport import Answer, Request
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.spec.descriptor import Descriptor
 
 _CONTENT_RANGE: Final = re.compile(r"bytes\s+([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)")

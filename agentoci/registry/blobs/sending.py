@@ -13,7 +13,7 @@ from agentoci.registry.blobs.sessions import PROGRESS, Session
 from agentoci.registry.blobs.verdicts import Failure, Verdict
 from agentoci.registry.errors import RegistryUnreachable
 from agentoci.registry.facts import CHUNKED, MONOLITHIC
-from agentoci.registry.retry import RETRIED_STATUSES, Patience
+from agentoci.registry.http.retry import RETRIED_STATUSES, Patience
 
 _LONG_BODY: Final = 16 * limits.MIB
 """A cut after so many bytes may be the doing of something that limits bodies without saying so."""

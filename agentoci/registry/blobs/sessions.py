@@ -19,8 +19,8 @@ from agentoci.registry.blobs.methods import MAX_MIN_CHUNK
 from agentoci.registry.blobs.verdicts import Failure, Verdict, judge
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, RegistryFailing, RegistryUnreachable
+from agentoci.registry.http.transport import Answer, Body, Request
 from agentoci.registry.problems import Problem
-from agentoci.registry.transport import Answer, Body, Request
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest, InvalidDigest
 

@@ -17,7 +17,7 @@ from agentoci.registry.blobs.sessions import Session
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, RegistryFailing, RegistryUnreachable
 from agentoci.registry.facts import CHUNKED, MONOLITHIC
-from agentoci.registry.transport import Request
+from agentoci.registry.http.transport import Request
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 

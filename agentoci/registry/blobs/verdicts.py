@@ -9,8 +9,8 @@ from typing import Final
 
 from agentoci.errors import AgentociError
 from agentoci.registry.blobs.methods import stated_limit
+from agentoci.registry.http.retry import RETRIED_STATUSES
 from agentoci.registry.problems import Problem
-from agentoci.registry.retry import RETRIED_STATUSES
 
 _OTHER_METHOD: Final = frozenset({405, 411, 415, 501})
 _REFUSED_UNREAD: Final = frozenset({425, 429})

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from agentoci._internal import limits
 from agentoci.content.referrers import NotAReferrerList, parse_list
 from agentoci.registry.errors import ManifestBlobUnknown, ManifestRejected
+from agentoci.registry.http.transport import Request
 from agentoci.registry.manifests import Manifests
 from agentoci.registry.probes.ground import Finding, Ground, Result, Sample
-from agentoci.registry.transport import Request
 from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor

@@ -10,13 +10,13 @@ from typing import Any, Final
 from agentoci._internal import limits
 from agentoci.registry.auth.challenges import Challenge, parse_challenges
 from agentoci.registry.errors import AuthenticationFailed, RegistryFailing
+from agentoci.registry.http.origin import Reach
+from agentoci.registry.http.redaction import redacted
+from agentoci.registry.http.retry import RETRIED_STATUSES
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.listing import CATALOG_SCOPE
-from agentoci.registry.origin import Reach
 from agentoci.registry.probes.ground import Finding, Ground, Result
 from agentoci.registry.problems import Problem
-from agentoci.registry.redaction import redacted
-from agentoci.registry.retry import RETRIED_STATUSES
-from agentoci.registry.transport import Answer, Request
 from agentoci.spec.jsonio import loads_object
 from agentoci.spec.reference import InvalidReference, Reference
 

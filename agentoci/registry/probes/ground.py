@@ -14,8 +14,8 @@ from agentoci.registry.auth.authorizer import pull_scope, push_scope
 from agentoci.registry.blobs.sessions import Session
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.errors import BlobNotFound, RegistryFailing
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.repository import Repository
-from agentoci.registry.transport import Answer, Request
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import Manifest

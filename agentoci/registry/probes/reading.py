@@ -8,11 +8,11 @@ from typing import Final
 from agentoci._internal import limits
 from agentoci.content.graph import fetch_manifest
 from agentoci.registry.errors import ManifestNotFound
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.links import next_page
 from agentoci.registry.manifests import stated_type
 from agentoci.registry.probes.ground import Finding, Ground, NothingToLookAt, Result, Sample
 from agentoci.registry.problems import Problem
-from agentoci.registry.transport import Answer, Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.jsonio import loads_object

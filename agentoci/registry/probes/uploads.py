@@ -14,11 +14,11 @@ from agentoci.registry.auth.authorizer import pull_scope, push_scope
 from agentoci.registry.blobs.sessions import Session
 from agentoci.registry.blobs.verdicts import Failure
 from agentoci.registry.errors import RegistryFailing
+from agentoci.registry.http.retry import RETRIED_STATUSES
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.probes.ground import OCTETS, Finding, Ground, NothingToLookAt, Result
 from agentoci.registry.problems import Problem
 from agentoci.registry.repository import Repository
-from agentoci.registry.retry import RETRIED_STATUSES
-from agentoci.registry.transport import Answer, Request
 from agentoci.spec.descriptor import Descriptor
 
 SIZE: Final = 64 * limits.KIB

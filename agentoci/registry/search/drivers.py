@@ -16,10 +16,10 @@ from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import Denied, Integrity
 from agentoci.registry.client import RegistryClient
 from agentoci.registry.endpoint import Endpoint
+from agentoci.registry.http.transport import Request
 from agentoci.registry.listing import CatalogMissing, ListingIncomplete
 from agentoci.registry.search.hits import Found, Hit, Query, first, plain
 from agentoci.registry.search.repositories import Place, candidates, examine
-from agentoci.registry.transport import Request
 from agentoci.spec.jsonio import Json, loads_object
 
 HUB: Final = "hub.docker.com"

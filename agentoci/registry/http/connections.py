@@ -18,9 +18,9 @@ import urllib3.connection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import wait_for_read
 
-from agentoci.registry.dialing import Dialer
-from agentoci.registry.origin import Origin, target_of
-from agentoci.registry.responses import Response
+from agentoci.registry.http.dialing import Dialer
+from agentoci.registry.http.origin import Origin, target_of
+from agentoci.registry.http.responses import Response
 
 POOL_SIZE: Final = 64
 """Idle connections kept per host: more than the limiter lets out, and the streams beside it."""

@@ -18,8 +18,8 @@ from agentoci.registry.client import ClientOptions, RegistryClient
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.hosts import HostOptions
 from agentoci.registry.opening import options_by
-from agentoci.registry.orascalls import OURS
-from agentoci.registry.oraslogin import OrasLogin
+from agentoci.registry.oras.calls import OURS
+from agentoci.registry.oras.login import OrasLogin
 from agentoci.registry.repository import Repository
 from agentoci.spec.reference import InvalidReference, Reference
 

@@ -16,15 +16,15 @@ from typing import Any, Final
 from agentoci._internal import limits
 from agentoci._internal.clock import Clock, SystemClock
 from agentoci.content.protocols import Source
-from agentoci.registry.certificates import Certificates, Contexts
-from agentoci.registry.connections import Adapter, Incoming, Outgoing, Pool, Waits
-from agentoci.registry.dialing import Dialer, Resolver, system_addresses
 from agentoci.registry.errors import RegistryUnreachable, UnsafeDestination
 from agentoci.registry.hosts import Site
-from agentoci.registry.limiter import Limiter, Slot
-from agentoci.registry.origin import Origin, check_step, joined
-from agentoci.registry.proxies import Proxies
-from agentoci.registry.translation import refused_by_proxy, translated
+from agentoci.registry.http.certificates import Certificates, Contexts
+from agentoci.registry.http.connections import Adapter, Incoming, Outgoing, Pool, Waits
+from agentoci.registry.http.dialing import Dialer, Resolver, system_addresses
+from agentoci.registry.http.limiter import Limiter, Slot
+from agentoci.registry.http.origin import Origin, check_step, joined
+from agentoci.registry.http.proxies import Proxies
+from agentoci.registry.http.translation import refused_by_proxy, translated
 
 _FOLLOWED: Final = {
     "GET": frozenset({301, 302, 303, 307, 308}),

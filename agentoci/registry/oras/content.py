@@ -16,18 +16,18 @@ from oras.container import Container
 from oras.logger import logger
 
 from agentoci.content.protocols import ContentNotFound
-from agentoci.registry import orashttp
 from agentoci.registry.blobs.methods import Plan
 from agentoci.registry.blobs.upload import Uploads
 from agentoci.registry.client import ClientOptions
 from agentoci.registry.errors import ManifestNotFound
 from agentoci.registry.facts import CHUNKED
-from agentoci.registry.orasaccess import OrasAccess
-from agentoci.registry.orascalls import BYTES, Call, Place
-from agentoci.registry.orasfiles import FileSource, save
-from agentoci.registry.oraslogin import BACKENDS
-from agentoci.registry.orasnames import OrasManifest, encoded, layer_of, to_container, to_reference
-from agentoci.registry.origin import Origin
+from agentoci.registry.http.origin import Origin
+from agentoci.registry.oras import answers
+from agentoci.registry.oras.access import OrasAccess
+from agentoci.registry.oras.calls import BYTES, Call, Place
+from agentoci.registry.oras.files import FileSource, save
+from agentoci.registry.oras.login import BACKENDS
+from agentoci.registry.oras.names import OrasManifest, encoded, layer_of, to_container, to_reference
 from agentoci.registry.problems import Problem, error_from
 from agentoci.registry.repository import Repository
 from agentoci.spec.descriptor import Descriptor
@@ -124,11 +124,11 @@ class OrasContent(oras.provider.Registry):  # type: ignore[misc]  # oras has no 
         place = Place.of(parts.path) if parts.scheme == self.prefix else None
         if place is None:
             endpoint = self._access.endpoint(parts.netloc)
-            return orashttp.forward(call, url, endpoint, (), stream=stream)
+            return answers.forward(call, url, endpoint, (), stream=stream)
         reference = replace(Reference.parse(f"localhost/{place.repository}"), registry=parts.netloc)
         push = call.method not in {"GET", "HEAD"}
         repository = self._access.repository(reference, push=push)
-        return orashttp.send(call, place, repository, stream=stream)
+        return answers.send(call, place, repository, stream=stream)
 
     def _check_200_response(self, response: requests.Response) -> None:
         """Raise the error that an unwelcome answer means."""
@@ -159,7 +159,7 @@ class OrasContent(oras.provider.Registry):  # type: ignore[misc]  # oras has no 
         desc = layer_of(layer)
         if repository.exists(desc):
             url = repository.endpoint.url(f"{repository.name}/blobs/{desc.digest}")
-            return orashttp.response("HEAD", url, 200, {}, io.BytesIO())
+            return answers.response("HEAD", url, 200, {}, io.BytesIO())
         if do_chunked:
             return self.chunked_upload(blob, container, layer, chunk_size)
         return self.put_upload(blob, container, layer)
@@ -193,7 +193,7 @@ class OrasContent(oras.provider.Registry):  # type: ignore[misc]  # oras has no 
         uploads = Uploads(repository.endpoint, repository.name)
         uploads.push(desc, FileSource(Path(blob)), plan=plan)
         url = repository.endpoint.url(f"{repository.name}/blobs/{desc.digest}")
-        return orashttp.stored("PUT", url, desc)
+        return answers.stored("PUT", url, desc)
 
     def download_blob(self, container: str | Container, digest: str, outfile: str) -> str:
         """Put a blob into a file, which appears when it is verified; returns `outfile`.
@@ -240,7 +240,7 @@ class OrasContent(oras.provider.Registry):  # type: ignore[misc]  # oras has no 
         content = encoded(manifest, what=str(container))
         media_type = parse_manifest(content, what=str(container)).media_type
         selector = to_reference(self.get_container(container)).selector
-        return orashttp.store_manifest(repository, content, media_type, selector)
+        return answers.store_manifest(repository, content, media_type, selector)
 
     def subject_of(self, container: str | Container) -> oras.oci.Subject:
         """What to give `push` as `subject`, by the registry's own word of digest and size."""

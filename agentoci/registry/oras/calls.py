@@ -15,7 +15,7 @@ from agentoci._internal import limits
 from agentoci.content.protocols import Reader
 from agentoci.content.reader import BytesSource, SizeMismatch
 from agentoci.errors import Invalid
-from agentoci.registry.transport import Body
+from agentoci.registry.http.transport import Body
 from agentoci.spec.digest import Digest
 from agentoci.spec.reference import InvalidReference, is_tag
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from agentoci.registry.errors import InvalidRegistryConfig
-from agentoci.registry.origin import Origin
+from agentoci.registry.http.origin import Origin
 
 
 @dataclass(frozen=True, slots=True)

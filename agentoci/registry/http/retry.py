@@ -14,7 +14,7 @@ from agentoci._internal.clock import Clock
 from agentoci.registry.errors import RegistryUnreachable
 
 if TYPE_CHECKING:
-    from agentoci.registry.transport import Answer
+    from agentoci.registry.http.transport import Answer
 
 RETRIED_STATUSES: Final = frozenset({408, 425, 429, 499, 500, 502, 503, 504, 522})
 """What a server says when the same request may succeed later; a denial is never among them."""

@@ -27,7 +27,7 @@ from agentoci.layers.tar import TarEntry, end, header, padding
 from agentoci.layers.tarheader import RefusedArchive
 from agentoci.layers.tree import failure
 from agentoci.layers.untar import BodyReader, TarMember, iterate
-from agentoci.registry.orasfiles import save
+from agentoci.registry.oras.files import save
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.mediatypes import Compression

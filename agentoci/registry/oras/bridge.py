@@ -53,12 +53,12 @@ from oras.logger import logger
 
 from agentoci.errors import Invalid
 from agentoci.registry.auth.credentials import Credential
-from agentoci.registry.orasaccess import check_tls
-from agentoci.registry.orascontent import CHUNK_SIZE, OrasContent
-from agentoci.registry.orasfiles import describe, place_in, save, titled
-from agentoci.registry.orasfolders import pack_folder, save_folder
-from agentoci.registry.oraslogin import login_host
-from agentoci.registry.orasnames import to_reference
+from agentoci.registry.oras.access import check_tls
+from agentoci.registry.oras.content import CHUNK_SIZE, OrasContent
+from agentoci.registry.oras.files import describe, place_in, save, titled
+from agentoci.registry.oras.folders import pack_folder, save_folder
+from agentoci.registry.oras.login import login_host
+from agentoci.registry.oras.names import to_reference
 from agentoci.spec.annotations import TITLE
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import Index, parse_manifest

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentoci._internal.clock import Clock
-from agentoci.registry.retry import retry_after
+from agentoci.registry.http.retry import retry_after
 
 USUAL: Final = 16
 """Requests at once per host; registries allow more for a while only."""

@@ -11,14 +11,14 @@ from typing import Final
 
 import urllib3.exceptions
 
-from agentoci.registry.connections import ProxyTrouble
 from agentoci.registry.errors import (
     ProxyRefused,
     RegistryTimeout,
     RegistryUnreachable,
     UntrustedCertificate,
 )
-from agentoci.registry.responses import NotHttp
+from agentoci.registry.http.connections import ProxyTrouble
+from agentoci.registry.http.responses import NotHttp
 
 _REACHABLE: Final = "is the name right, and can this machine reach it?"
 _PLAIN: Final = "if it speaks plain http only, list it in insecure_registries of the config file"

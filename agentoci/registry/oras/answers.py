@@ -25,11 +25,11 @@ from agentoci.content.reader import SizeMismatch, VerifiedReader, fetch_bytes
 from agentoci.registry.auth.authorizer import pull_scope, push_scope
 from agentoci.registry.blobs.sessions import check_answered_digest
 from agentoci.registry.endpoint import Endpoint
+from agentoci.registry.http.retry import RETRIED_STATUSES
+from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.manifests import verified
-from agentoci.registry.orascalls import BYTES, Call, Place
+from agentoci.registry.oras.calls import BYTES, Call, Place
 from agentoci.registry.repository import Repository
-from agentoci.registry.retry import RETRIED_STATUSES
-from agentoci.registry.transport import Answer, Request
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
