@@ -142,8 +142,9 @@ def push_command(
 
     Goes where its name says, or to DESTINATION: a reference, or oci:DIR for an OCI image layout,
     which needs no server. Tags appear last, when everything they mean is there. With --if-exists
-    fail or skip a version that is there stays what it is, and no other tag moves. Prints the
-    digest; when it was skipped, the one that is there.
+    fail or skip a version that is there stays what it is, and no other tag moves; that is looked up
+    before the push, for registries cannot do both at once. Prints the digest; when it was skipped,
+    the one that is there.
 
     \b
     Examples:

@@ -51,11 +51,12 @@ import requests
 from oras.container import Container
 from oras.logger import logger
 
+from agentoci.content.files import describe_file
 from agentoci.errors import Invalid
 from agentoci.registry.auth.credentials import Credential
 from agentoci.registry.oras.access import check_tls
 from agentoci.registry.oras.content import CHUNK_SIZE, OrasContent
-from agentoci.registry.oras.files import describe, place_in, save, titled
+from agentoci.registry.oras.files import place_in, save, titled
 from agentoci.registry.oras.folders import pack_folder, save_folder
 from agentoci.registry.oras.login import login_host
 from agentoci.registry.oras.names import to_reference
@@ -221,7 +222,7 @@ def _layer(path: Path, media_type: str | None, scratch: Path) -> tuple[Path, dic
             plain = pack_folder(path, title, out)
         # The oras command unpacks nothing without these; oras-py does not know them.
         annotations |= {_UNPACK: "true", _PLAIN_DIGEST: str(plain)}
-    desc = describe(file, media_type or (_FOLDER if path.is_dir() else _FILE))
+    desc = describe_file(file, media_type or (_FOLDER if path.is_dir() else _FILE))
     layer = {"mediaType": desc.media_type, "size": desc.size, "digest": str(desc.digest)}
     return file, {**layer, "annotations": annotations}
 

@@ -15,6 +15,7 @@ import requests
 from oras.container import Container
 from oras.logger import logger
 
+from agentoci.content.files import FileSource
 from agentoci.content.protocols import ContentNotFound
 from agentoci.registry.blobs.methods import Plan
 from agentoci.registry.blobs.upload import Uploads
@@ -25,7 +26,7 @@ from agentoci.registry.http.origin import Origin
 from agentoci.registry.oras import answers
 from agentoci.registry.oras.access import OrasAccess
 from agentoci.registry.oras.calls import BYTES, Call, Place
-from agentoci.registry.oras.files import FileSource, save
+from agentoci.registry.oras.files import save
 from agentoci.registry.oras.login import BACKENDS
 from agentoci.registry.oras.names import OrasManifest, encoded, layer_of, to_container, to_reference
 from agentoci.registry.problems import Problem, error_from

@@ -2,50 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 
 from agentoci._internal import limits
 from agentoci._internal.files import replacing
-from agentoci.content.protocols import Fetcher, Reader
+from agentoci.content.protocols import Fetcher
 from agentoci.content.reader import VerifiedReader
 from agentoci.errors import Integrity
 from agentoci.layers.paths import fault_of
 from agentoci.layers.tree import failure
 from agentoci.spec.annotations import TITLE
 from agentoci.spec.descriptor import Descriptor
-from agentoci.spec.digest import Digest
 
 
 class BadTitle(Integrity):
     """The name that an artifact gives a file is none, leads elsewhere, or is given twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileSource:
-    """A file as a source."""
-
-    path: Path
-
-    @contextlib.contextmanager
-    def open(self, offset: int = 0) -> Iterator[Reader]:
-        """Its bytes from `offset` on."""
-        with self.path.open("rb") as stream:
-            stream.seek(offset)
-            yield stream
-
-
-def describe(path: Path, media_type: str) -> Descriptor:
-    """The descriptor of a file's content; raises OSError."""
-    state, size = hashlib.sha256(), 0
-    with path.open("rb") as stream:
-        while chunk := stream.read(limits.COPY_BUFFER):
-            state.update(chunk)
-            size += len(chunk)
-    return Descriptor(media_type, Digest.from_hash(state), size)
 
 
 def save(source: Fetcher, desc: Descriptor, path: Path) -> None:
