@@ -16,6 +16,7 @@ from agentoci.spec.manifest import AnyManifest, Index, Manifest
 AGENT: Final = "an agent image"
 SKILL: Final = "an Agent Skill"
 IMAGE: Final = "a container image"
+FILES: Final = "files, pushed by ORAS"
 
 _KNOWN: Final = (
     (mediatypes.AGENT, AGENT),
@@ -46,7 +47,8 @@ _KNOWN: Final = (
     ("application/vnd.wasm.", "a WebAssembly module"),
     (mediatypes.OCI_IMAGE_CONFIG, IMAGE),
     (mediatypes.DOCKER_IMAGE_CONFIG, IMAGE),
-    ("application/vnd.unknown.config.v1+json", "files, pushed by ORAS"),
+    ("application/vnd.unknown.config.v1+json", FILES),
+    ("application/vnd.unknown.artifact.v1", FILES),
 )
 """Beginning of a media type → what it is; the first that fits counts."""
 
@@ -80,7 +82,7 @@ def _types(manifest: AnyManifest) -> Iterator[str]:
 
 def _refined(words: str, manifest: AnyManifest) -> str:
     """Plain images and files whose annotations say that they carry a skill."""
-    if words != IMAGE and not words.startswith("files"):
+    if words not in (IMAGE, FILES):
         return words
     titles = [manifest.annotations.get(keys.TITLE, "")]
     if isinstance(manifest, Manifest):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -212,3 +213,19 @@ def test_build_pushes_all_tags_of_a_repository_at_once(
     agent("build", "--push", *tags, "-t", f"{fake.host}/other/talker:1.0", talker)
     assert set(tags_of(fake, "team/talker")) == {"1.0", "1", "latest"}
     assert set(tags_of(fake, "other/talker")) == {"1.0"}
+
+
+def test_layers_of_the_base_are_mounted_from_its_repository(
+    agent: Agent, fake: FakeRegistry, talker: Path, home: Path
+):
+    base = f"{fake.host}/bases/talker:1.0"
+    agent("push", "talker:1.0", base)
+    agent("tag", "talker:1.0", base)
+    shutil.rmtree(home / "agentoci" / "cache" / "places")  # as on a machine that pulled nothing
+    (talker / "Agentfile").write_text(f"FROM {base}\nCOPY notes.md /agent/more/\nINTERFACE bot\n")
+    agent("build", "-t", "bot:1.0", talker)
+    before = len(fake.seen)
+    done = agent("push", "bot:1.0", f"{fake.host}/team/bot:1.0", "--format", "json").json
+    mounts = [one.query["from"] for one in fake.seen[before:] if one.query.get("mount")]
+    assert ["bases/talker"] in mounts
+    assert 0 < done["movedBlobs"] < done["blobs"] - 1

@@ -58,10 +58,11 @@ DOCKER_AGENT = "application/vnd.docker.agent.config.v1+json"
             "a cosign signature",
         ),
         (
-            manifest(kind="application/vnd.unknown.artifact.v1"),
-            "an artifact of type application/vnd.unknown.artifact.v1",
+            manifest(kind="application/vnd.example.artifact.v1"),
+            "an artifact of type application/vnd.example.artifact.v1",
         ),
         (manifest(config="application/vnd.unknown.config.v1+json"), "files, pushed by ORAS"),
+        (manifest(kind="application/vnd.unknown.artifact.v1"), "files, pushed by ORAS"),
         (manifest(), "an artifact without a type"),
         (Index.build([]), "an index of several manifests"),
         (
