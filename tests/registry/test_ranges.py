@@ -27,7 +27,7 @@ DESC = Descriptor(
 )
 pytestmark = pytest.mark.slow
 
-PART = r"bytes=\d+-\d+"
+PART = r"bytes=[1-9]\d*-\d+"
 
 
 class SlowClock(StepClock):
@@ -45,43 +45,77 @@ def stocked() -> Iterator[FakeRegistry]:
         yield fake
 
 
+def timed(repository: Repository, clock: StepClock) -> Repository:
+    """With a clock of its own for judging speed; waits for the registry go by another."""
+    repository._endpoint.patience.clock = clock
+    return repository
+
+
 def read(repository: Repository, offset: int = 0) -> bytes:
     with repository.fetch(DESC, offset) as stream:
         reader: Any = stream if offset else VerifiedReader(stream, DESC)
         return b"".join(iter(lambda: reader.read(MIB), b""))
 
 
+def asked(fake: FakeRegistry) -> list[str | None]:
+    return [seen.headers.get("range") for seen in fake.requests("GET", "/blobs/")]
+
+
 def parts(fake: FakeRegistry) -> list[tuple[int, int]]:
     """The bounded ranges that were asked for, sorted."""
-    asked = [seen.headers.get("range", "") for seen in fake.requests("GET", "/blobs/")]
     return sorted(
-        (int(found[1]), int(found[2])) for a in asked if (found := re.search(r"(\d+)-(\d+)", a))
+        (int(found[1]), int(found[2]))
+        for each in asked(fake)
+        if (found := re.search(r"(\d+)-(\d+)", each or ""))
     )
 
 
 def test_slow_line_gets_more_connections(stocked: FakeRegistry, open_repository: Open):
-    repository = open_repository(stocked, clock=SlowClock())
+    repository = timed(open_repository(stocked), SlowClock())
     assert read(repository) == BLOB
-    asked = parts(stocked)
-    assert asked[0][0] > 4 * MIB
-    assert asked[-1][1] == len(BLOB) - 1
-    assert all(end + 1 == start for (_, end), (start, _) in itertools.pairwise(asked))
-    assert all(end - start < 8 * MIB for start, end in asked)
+    fetched = parts(stocked)
+    assert fetched[0] == (0, 8 * MIB - 1)
+    assert fetched[-1][1] == len(BLOB) - 1
+    assert all(end + 1 == start for (_, end), (start, _) in itertools.pairwise(fetched))
+    assert all(end - start < 8 * MIB for start, end in fetched)
     assert repository._endpoint.facts.ranges is True
     assert stocked.connections <= 4
 
 
 def test_quick_line_keeps_one_connection(stocked: FakeRegistry, open_repository: Open):
     assert read(open_repository(stocked)) == BLOB  # on a clock that stands still
-    assert parts(stocked) == []
-    assert len(stocked.seen) == 1
+    assert parts(stocked) == [(0, 8 * MIB - 1)]
+    assert [seen.headers["range"] for seen in stocked.seen][1:] == [f"bytes={8 * MIB}-"]
+    assert stocked.connections == 1
+
+
+class FullClock(StepClock):
+    """Four parts take four times as long as the one of the trial: the line is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = iter([0, 1, 4])
+
+    def monotonic(self) -> float:
+        self.seconds += next(self.steps)
+        return self.seconds
+
+
+def test_line_that_several_connections_do_not_quicken_gets_one_again(
+    stocked: FakeRegistry, open_repository: Open
+):
+    assert read(timed(open_repository(stocked), FullClock())) == BLOB
+    fetched = parts(stocked)
+    assert len(fetched) == 1 + 3 + 4, "those under way are still taken"
+    rest = stocked.seen[-1].headers["range"]
+    assert rest == f"bytes={fetched[-1][1] + 1}-"
 
 
 def test_rest_of_a_blob_comes_over_several_connections(
     stocked: FakeRegistry, open_repository: Open
 ):
     offset = 5 * MIB + 17
-    assert read(open_repository(stocked, clock=SlowClock()), offset) == BLOB[offset:]
+    assert read(timed(open_repository(stocked), SlowClock()), offset) == BLOB[offset:]
     assert parts(stocked)
 
 
@@ -89,7 +123,7 @@ def test_server_without_ranges_is_read_on_one_connection(
     stocked: FakeRegistry, open_repository: Open
 ):  # fault 36
     stocked.on("GET", "/blobs/", ignores_range(), times=50)
-    repository = open_repository(stocked, clock=SlowClock())
+    repository = timed(open_repository(stocked), SlowClock())
     assert read(repository) == BLOB
     assert repository._endpoint.facts.ranges is False
     before = len(stocked.seen)
@@ -100,19 +134,35 @@ def test_server_without_ranges_is_read_on_one_connection(
 @pytest.mark.parametrize("after", [0, 100_000, 8 * MIB - 1])
 def test_cut_parts_are_mended(stocked: FakeRegistry, open_repository: Open, after: int):
     spoil_parts(stocked, cuts(after), cuts(after // 2))  # fault 35
-    assert read(open_repository(stocked, clock=SlowClock())) == BLOB
+    assert read(timed(open_repository(stocked), SlowClock())) == BLOB
+
+
+@pytest.mark.parametrize("status", [400, 403, 501])
+def test_trial_that_is_refused_leads_to_the_whole(
+    stocked: FakeRegistry, open_repository: Open, status: int
+):
+    stocked.on("GET", "/blobs/", answers(status))
+    assert read(open_repository(stocked)) == BLOB
+    assert asked(stocked) == [f"bytes=0-{8 * MIB - 1}", None]
+
+
+def test_trial_that_is_cut_where_no_rest_is_given_leads_to_the_whole(
+    stocked: FakeRegistry, open_repository: Open
+):
+    stocked.on("GET", "/blobs/", cuts(3 * MIB), ignores_range(), ignores_range())
+    assert read(open_repository(stocked)) == BLOB
 
 
 def test_part_that_is_refused_is_read_otherwise(stocked: FakeRegistry, open_repository: Open):
     spoil_parts(stocked, *[answers(403)] * 3)  # a signed URL that expired, fault 37
-    assert read(open_repository(stocked, clock=SlowClock())) == BLOB
+    assert read(timed(open_repository(stocked), SlowClock())) == BLOB
 
 
 def test_parts_of_a_server_that_fails_under_load_are_read_one_by_one(
     stocked: FakeRegistry, open_repository: Open
 ):
     spoil_parts(stocked, *[answers(503)] * 60)
-    assert read(open_repository(stocked, clock=SlowClock())) == BLOB
+    assert read(timed(open_repository(stocked), SlowClock())) == BLOB
 
 
 @pytest.mark.parametrize(
@@ -122,7 +172,7 @@ def test_wrong_part_is_never_stitched(
     stocked: FakeRegistry, open_repository: Open, spoilt: str
 ):  # fault 36
     spoil_parts(stocked, adds(Content_Range=spoilt), adds(Content_Range=spoilt))
-    assert read(open_repository(stocked, clock=SlowClock())) == BLOB
+    assert read(timed(open_repository(stocked), SlowClock())) == BLOB
 
 
 def test_wrong_bytes_of_a_part_are_found(stocked: FakeRegistry, open_repository: Open):
@@ -133,11 +183,11 @@ def test_wrong_bytes_of_a_part_are_found(stocked: FakeRegistry, open_repository:
 
     spoil_parts(stocked, flips)  # fault 33
     with pytest.raises(DigestMismatch):
-        read(open_repository(stocked, clock=SlowClock()))
+        read(timed(open_repository(stocked), SlowClock()))
 
 
 def test_stream_left_early_stops_the_parts(stocked: FakeRegistry, open_repository: Open):
-    repository = open_repository(stocked, clock=SlowClock())
+    repository = timed(open_repository(stocked), SlowClock())
     with repository.fetch(DESC) as stream:
         while not parts(stocked):
             stream.read(MIB)
@@ -146,11 +196,11 @@ def test_stream_left_early_stops_the_parts(stocked: FakeRegistry, open_repositor
 
 
 def test_downloads_share_what_may_be_added(stocked: FakeRegistry, open_repository: Open):
-    repository = open_repository(stocked, clock=SlowClock())
+    repository = timed(open_repository(stocked), SlowClock())
     with contextlib.ExitStack() as held:
         streams = [held.enter_context(repository.fetch(DESC)) for _ in range(4)]
         for stream in streams:
-            for _ in range(6):
+            for _ in range(9):
                 stream.read(MIB)
         assert not repository._endpoint.spare_streams.acquire(blocking=False)
         for stream in streams:
@@ -159,7 +209,7 @@ def test_downloads_share_what_may_be_added(stocked: FakeRegistry, open_repositor
 
 
 def test_registry_that_goes_away_is_told(stocked: FakeRegistry, open_repository: Open):
-    repository = open_repository(stocked, clock=SlowClock())
+    repository = timed(open_repository(stocked), SlowClock())
     stocked.on("GET", "/blobs/", cuts(6 * MIB))
     stocked.on("GET", "/blobs/", answers(500), times=200)
     with pytest.raises(RegistryUnreachable):
@@ -167,7 +217,7 @@ def test_registry_that_goes_away_is_told(stocked: FakeRegistry, open_repository:
 
 
 def spoil_parts(fake: FakeRegistry, *faults: Any) -> None:
-    """Spoil requests for bounded ranges only, one fault each."""
+    """Spoil requests for bounded ranges only, one fault each, but not the trial."""
     left = list(faults)
 
     def fault(exchange: Exchange) -> Reply:

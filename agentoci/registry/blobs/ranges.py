@@ -14,31 +14,34 @@ from typing import Final
 
 from agentoci._internal import limits
 from agentoci._internal.clock import Clock
-from agentoci.errors import AgentociError, Integrity
+from agentoci.errors import AgentociError, Denied, Integrity
 from agentoci.registry.blobs.download import Download, NoRanges
+from agentoci.registry.errors import Rejected
 
 LEAST: Final = 64 * limits.MIB
 """Bytes that must be left of a blob before more connections are worth their handshakes."""
 
 _PART: Final = 8 * limits.MIB
 _PARTS: Final = 3
-"""Parts fetched at once beside the stream that is read: 32 MiB in memory at the most."""
-
-_TRIAL: Final = 4 * limits.MIB
-"""Bytes after which the speed of the single connection is judged, and once more with each part."""
+"""Parts fetched at once: with the one that is read, 32 MiB in memory at the most."""
 
 _QUICK: Final = 64 * limits.MIB
 """Bytes per second above which one connection is as good as several: disk and hash end here."""
+
+_PAYS: Final = 1.25
+"""How much quicker several connections must be than one, or the line was the limit."""
 
 Open = Callable[[int, int | None], Download]
 """Opens the stream of a blob from an offset to an end (None: to its last byte)."""
 
 
 class ParallelDownload:
-    """A raw stream like Download's; begins on one connection and adds others when that is slow.
+    """A raw stream like Download's: a trial part on one connection, then what the trial tells.
 
-    `spare` bounds what all downloads of a registry add. Whatever goes wrong with a part, the rest
-    is read on one connection again; that one's errors are the errors of the whole.
+    Where it was slow, further parts come over several connections, until those turn out to be no
+    quicker; else, and for the rest, there is one connection again. `spare` bounds what all
+    downloads of a registry add. Whatever goes wrong with a part, the rest is read on one
+    connection; that one's errors are the errors of the whole.
     """
 
     def __init__(
@@ -48,17 +51,22 @@ class ParallelDownload:
         self._size = size
         self._clock = clock
         self._spare = spare
-        self._stream: Download | None = open_stream(offset, None)
         self._position = offset
-        self._judged_at = offset
-        self._judged_when = clock.monotonic()
-        self._single = False
-        self._ahead: _Ahead | None = None
         self._buffer = memoryview(b"")
+        self._ahead: _Ahead | None = None
+        self._trial_rate = 0.0
+        self._since = clock.monotonic()
+        self._trial_end = min(offset + _PART, size)
+        self._stream: Download | None
+        try:
+            self._stream = open_stream(offset, self._trial_end)
+        except (NoRanges, Denied, Rejected):  # signed addresses may be for the whole only
+            self._trial_end = size
+            self._stream = open_stream(offset, None)
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes; b"" at the end."""
-        if not self._buffer and self._ahead is not None and self._ahead.start == self._position:
+        if not self._buffer and self._ahead is not None:
             self._take_part()
         if self._buffer:
             chunk = bytes(self._buffer[:size] if size >= 0 else self._buffer)
@@ -66,6 +74,8 @@ class ParallelDownload:
         else:
             chunk = self._read_stream(size)
         self._position += len(chunk)
+        if self._position == self._trial_end < self._size:
+            self._judge_trial()
         return chunk
 
     def close(self) -> None:
@@ -80,25 +90,28 @@ class ParallelDownload:
             if self._position >= self._size:
                 return b""
             self._stream = self._open_stream(self._position, None)
-        if self._ahead is None:
-            self._judge()
-        if self._ahead is not None:
-            left = self._ahead.start - self._position
-            size = left if size < 0 else min(size, left)
-        return self._stream.read(size)
+        try:
+            return self._stream.read(size)
+        except NoRanges:  # the trial was cut, and the server gives no rest of it
+            self._stream.close()
+            self._trial_end = self._size
+            self._stream = self._open_stream(self._position, None)
+            return self._stream.read(size)
 
-    def _judge(self) -> None:
-        """Add connections when this one has been slow, and enough is left."""
-        passed = self._position - self._judged_at
-        if self._single or passed < _TRIAL or self._size - self._position < LEAST:
-            return
+    def _judge_trial(self) -> None:
+        """One connection was slow: several may be quicker."""
+        assert self._stream is not None  # noqa: S101 (the trial was read from it)
+        self._stream.close()
+        self._stream = None
+        self._trial_rate = self._rate(_PART)
+        if self._trial_rate < _QUICK and self._size - self._position >= LEAST:
+            self._ahead = _Ahead(self._open_stream, self._position, self._size, spare=self._spare)
+
+    def _rate(self, passed: int) -> float:
+        """Bytes per second since the last look; endless on a clock that stands still."""
         now = self._clock.monotonic()
-        slow = passed < _QUICK * (now - self._judged_when)
-        self._judged_at, self._judged_when = self._position, now
-        if slow:
-            self._ahead = _Ahead(
-                self._open_stream, self._position + _PART, self._size, spare=self._spare
-            )
+        seconds, self._since = now - self._since, now
+        return passed / seconds if seconds > 0 else float("inf")
 
     def _take_part(self) -> None:
         """Go on with the next part; without one, on a connection of our own."""
@@ -109,24 +122,25 @@ class ParallelDownload:
             raise
         except AgentociError:
             part = None
-            self._single = True
         if part is None:
             self._ahead.stop()
             self._ahead = None
             return
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
         self._buffer = memoryview(part)
+        if self._ahead.taken == _PARTS + 1 and self._rate_of_parts() < _PAYS * self._trial_rate:
+            self._ahead.order_no_more()
+
+    def _rate_of_parts(self) -> float:
+        return self._rate((_PARTS + 1) * _PART)
 
 
 class _Ahead:
-    """Parts that are fetched before their turn; `start` is the offset of the next one."""
+    """Parts that are fetched before their turn; `taken` have had it."""
 
     def __init__(
         self, open_stream: Open, start: int, size: int, *, spare: threading.Semaphore
     ) -> None:
-        self.start = start
+        self.taken = 0
         self._open_stream = open_stream
         self._next = start
         self._size = size
@@ -144,9 +158,13 @@ class _Ahead:
         if not self._parts:
             return None
         part = self._parts.popleft().result()
-        self.start += len(part)
+        self.taken += 1
         self._order()
         return part
+
+    def order_no_more(self) -> None:
+        """Let those that are under way be the last."""
+        self._size = self._next
 
     def stop(self) -> None:
         """Fetch nothing more; safe to call twice."""
