@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING
 
-from agentoci.api.ends import find_in_layout
 from agentoci.api.locations import (
     LayoutLocation,
     Location,
@@ -30,7 +29,6 @@ from agentoci.spec.descriptor import Descriptor, Platform
 from agentoci.spec.digest import Digest
 from agentoci.spec.kinds import describe
 from agentoci.spec.reference import InvalidReference, Reference
-from agentoci.store.images import manifest_for
 from agentoci.store.index import Entry
 from agentoci.store.layout import LayoutStore
 
@@ -85,6 +83,8 @@ class Transfers:
         with store.using():
             root = source.resolve(selector)
             if platform is not None:
+                from agentoci.store.images import manifest_for
+
                 root = manifest_for(source, root, platform, what=text)
             options = CopyOptions(progress=self._progress())
             done = copy(source, root, store, local, options=options)
@@ -216,6 +216,8 @@ class Transfers:
     def _source(self, location: Location) -> tuple[ReadableTarget, str, Callable[[], str]]:
         """The target to read from, what to ask it for, and how it is called by itself."""
         if isinstance(location, LayoutLocation):
+            from agentoci.api.ends import find_in_layout
+
             layout, entry = find_in_layout(self._engine, location, by_name=True)
             selector = entry.name or str(entry.digest)
             return layout, selector, lambda: _name_here(entry, location)
