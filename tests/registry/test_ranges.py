@@ -90,18 +90,18 @@ def test_quick_line_keeps_one_connection(stocked: FakeRegistry, open_repository:
 
 
 class FullClock(StepClock):
-    """Four parts take four times as long as the one of the trial: the line is full."""
+    """Four parts take five times as long as the one of the trial: they hinder each other."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.steps = iter([0, 1, 4])
+        self.steps = iter([0, 1, 5])
 
     def monotonic(self) -> float:
         self.seconds += next(self.steps)
         return self.seconds
 
 
-def test_line_that_several_connections_do_not_quicken_gets_one_again(
+def test_line_that_several_connections_slow_down_gets_one_again(
     stocked: FakeRegistry, open_repository: Open
 ):
     assert read(timed(open_repository(stocked), FullClock())) == BLOB

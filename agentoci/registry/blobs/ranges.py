@@ -28,8 +28,8 @@ _PARTS: Final = 3
 _QUICK: Final = 64 * limits.MIB
 """Bytes per second above which one connection is as good as several: disk and hash end here."""
 
-_PAYS: Final = 1.25
-"""How much quicker several connections must be than one, or the line was the limit."""
+_PAYS: Final = 1.0
+"""How quick several connections must be beside one to be kept: slower, they hinder each other."""
 
 Open = Callable[[int, int | None], Download]
 """Opens the stream of a blob from an offset to an end (None: to its last byte)."""
@@ -38,8 +38,8 @@ Open = Callable[[int, int | None], Download]
 class ParallelDownload:
     """A raw stream like Download's: a trial part on one connection, then what the trial tells.
 
-    Where it was slow, further parts come over several connections, until those turn out to be no
-    quicker; else, and for the rest, there is one connection again. `spare` bounds what all
+    Where it was slow, further parts come over several connections, unless those turn out to be
+    slower; else, and for the rest, there is one connection again. `spare` bounds what all
     downloads of a registry add. Whatever goes wrong with a part, the rest is read on one
     connection; that one's errors are the errors of the whole.
     """
