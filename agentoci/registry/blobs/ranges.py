@@ -25,8 +25,8 @@ _PART: Final = 8 * limits.MIB
 _PARTS: Final = 3
 """Parts fetched at once: with the one that is read, 32 MiB in memory at the most."""
 
-_QUICK: Final = 64 * limits.MIB
-"""Bytes per second above which one connection is as good as several: disk and hash end here."""
+_QUICK: Final = 32 * limits.MIB
+"""Bytes per second above which one connection is as good as several: the machine sets the limit."""
 
 _PAYS: Final = 1.0
 """How quick several connections must be beside one to be kept: slower, they hinder each other."""
