@@ -61,6 +61,8 @@ def test_who_reads_where_it_writes_is_not_kept_waiting(clock: StepClock) -> None
     limiter = Limiter("x", clock, most=1, longest_order=60, warn=print)
     with limiter.slot(carries=True), limiter.slot(carries=False) as inner:
         inner.answered(200, None)
+    assert limiter.limit == 1
+    assert clock.sleeps == []
 
 
 def test_complaint_halves_once_for_all_that_were_out(limiter: Limiter) -> None:

@@ -339,6 +339,7 @@ def test_files_of_docker_and_podman_are_read(
         monkeypatch.setenv(variable, str(file.parent if variable == "DOCKER_CONFIG" else file))
         with OrasRegistry(insecure=True) as registry:
             registry.push(f"{fake.host}/a/one:1", files=["a.txt"])
+        assert ("a/one", "1") in fake.manifests
 
 
 def test_docker_hub_is_known_by_all_its_names(home: Path) -> None:
@@ -359,6 +360,7 @@ def test_helpers_are_asked(tmp_path: Path, home: Path, monkeypatch: pytest.Monke
     config(home / ".docker" / "config.json", credsStore="fake")
     with FakeRegistry(auth=Basic()) as fake, OrasRegistry(insecure=True) as registry:
         registry.push(f"{fake.host}/a/one:1", files=["a.txt"])
+        assert ("a/one", "1") in fake.manifests
 
 
 def test_named_file_comes_before_the_usual_ones(

@@ -6,7 +6,6 @@ import gzip
 import io
 import os
 import tarfile
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -30,15 +29,7 @@ from tests.registry.conftest import MakeOras
 from tests.registry.fake import FakeRegistry
 from tests.registry.service import digest_of
 
-
-@pytest.fixture(autouse=True)
-def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder; what is left over is found in `tmp` beside it."""
-    for name in ("work", "tmp"):
-        (tmp_path / name).mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-    monkeypatch.chdir(tmp_path / "work")
-    return tmp_path / "work"
+pytestmark = pytest.mark.usefixtures("work")
 
 
 # What an artifact calls its files
