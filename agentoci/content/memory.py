@@ -7,9 +7,8 @@ import io
 import threading
 from collections.abc import Iterator
 
-from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound, Reader, Source
-from agentoci.content.reader import VerifiedReader
+from agentoci.content.reader import read_verified
 from agentoci.content.referrers import of_type, referrer_of
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
@@ -39,9 +38,7 @@ class MemoryTarget:
     def push(self, desc: Descriptor, source: Source) -> None:
         """Keep the bytes, once they are verified."""
         with source.open() as stream:
-            reader = VerifiedReader(stream, desc)
-            parts = list(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
-        content = b"".join(parts)
+            content = read_verified(stream, desc)
         referrer = referrer_of(desc, content)
         with self._lock:
             self._content[desc.digest] = content

@@ -84,8 +84,13 @@ def fetch_bytes(source: Fetcher, desc: Descriptor, *, limit: int | None = None) 
     if desc.size_is_hint:
         return _fetch_by_digest(source, desc, ceiling)
     with source.fetch(desc) as stream:
-        reader = VerifiedReader(stream, desc)
-        return b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
+        return read_verified(stream, desc)
+
+
+def read_verified(stream: Reader, desc: Descriptor) -> bytes:
+    """The whole of a small stream; raises DigestMismatch, SizeMismatch."""
+    reader = VerifiedReader(stream, desc)
+    return b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
 
 
 def is_readable(source: Fetcher, desc: Descriptor) -> bool:

@@ -9,8 +9,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from agentoci._internal import limits
-from agentoci.content.protocols import Reader
-from agentoci.content.reader import BytesSource, SizeMismatch, VerifiedReader
+from agentoci.content.reader import BytesSource, SizeMismatch, read_verified
 from agentoci.errors import AgentociError, Conflict
 from agentoci.registry.blobs.sessions import check_answered_digest
 from agentoci.registry.endpoint import Endpoint
@@ -87,7 +86,7 @@ class Manifests:
         Returns the (closed) answer to the manifest itself. Raises DigestMismatch, ManifestRejected,
         ManifestBlobUnknown, TagImmutable, Denied, RegistryUnreachable.
         """
-        verified(io.BytesIO(content), desc)
+        read_verified(io.BytesIO(content), desc)
         if len(names) == 1:
             return self._put(desc, content, names[0])
         query = urlencode([("tag", name) for name in names])
@@ -154,7 +153,7 @@ class Manifests:
         found = Descriptor.of(stated_type(answer) or mediatypes.OCI_MANIFEST, content)
         if pinned is not None:
             found = Descriptor(found.media_type, pinned, len(content))
-            verified(io.BytesIO(content), found)
+            read_verified(io.BytesIO(content), found)
         check_answered_digest(answer, found, what=self._what(name))
         return found
 
@@ -177,12 +176,6 @@ class Manifests:
 
     def _what(self, name: str) -> str:
         return self._endpoint.named(self._name, name)
-
-
-def verified(stream: Reader, desc: Descriptor) -> bytes:
-    """The whole of a small stream; raises DigestMismatch, SizeMismatch."""
-    reader = VerifiedReader(stream, desc)
-    return b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
 
 
 def _speaks_of_tags(problem: Problem) -> bool:

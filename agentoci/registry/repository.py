@@ -9,7 +9,7 @@ from typing import Final
 
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound, Presence, Reader, Source
-from agentoci.content.reader import SizeMismatch, fetch_bytes
+from agentoci.content.reader import SizeMismatch, fetch_bytes, read_verified
 from agentoci.content.referrers import referrer_of
 from agentoci.registry.auth.authorizer import pull_scope, push_scope
 from agentoci.registry.blobs.download import Download
@@ -21,7 +21,7 @@ from agentoci.registry.errors import BlobNotFound, ManifestNotFound
 from agentoci.registry.http.origin import Origin
 from agentoci.registry.http.transport import Answer, Request
 from agentoci.registry.listing import list_tags
-from agentoci.registry.manifests import Manifests, stated_size, verified
+from agentoci.registry.manifests import Manifests, stated_size
 from agentoci.registry.referrers import Referrers
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor
@@ -124,7 +124,7 @@ class Repository:
         if desc.size > limits.MAX_MANIFEST_BYTES:
             raise SizeMismatch(f"{desc.digest}: no registry takes a manifest of {desc.size} bytes")
         with source.open() as stream:
-            content = verified(stream, desc)
+            content = read_verified(stream, desc)
         self._put_manifest(desc, content, (str(desc.digest),))
 
     def push_tagged(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from agentoci._internal import limits
 from agentoci.content.protocols import Reader, Source
-from agentoci.content.reader import DigestMismatch, SizeMismatch, VerifiedReader
+from agentoci.content.reader import DigestMismatch, SizeMismatch, read_verified
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.store.disk import translate_disk_errors
@@ -154,7 +154,7 @@ def ingest_small(desc: Descriptor, source: Source, final: Path, ingest: Path) ->
         if descriptor is None:
             return
         try:
-            content = _read_verified(desc, source)
+            content = _read(desc, source)
             os.ftruncate(descriptor, 0)
             _write_all(descriptor, content)
             settle(descriptor, part, final)
@@ -163,10 +163,9 @@ def ingest_small(desc: Descriptor, source: Source, final: Path, ingest: Path) ->
             raise
 
 
-def _read_verified(desc: Descriptor, source: Source) -> bytes:
+def _read(desc: Descriptor, source: Source) -> bytes:
     with source.open() as stream:
-        reader = VerifiedReader(stream, desc)
-        return b"".join(iter(lambda: reader.read(limits.NETWORK_BUFFER), b""))
+        return read_verified(stream, desc)
 
 
 def ingest_large(desc: Descriptor, source: Source, final: Path, ingest: Path) -> None:

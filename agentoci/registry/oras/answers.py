@@ -21,13 +21,12 @@ from requests.utils import get_encoding_from_headers
 
 from agentoci._internal import limits
 from agentoci.content.protocols import ContentNotFound
-from agentoci.content.reader import SizeMismatch, VerifiedReader, fetch_bytes
+from agentoci.content.reader import SizeMismatch, VerifiedReader, fetch_bytes, read_verified
 from agentoci.registry.auth.authorizer import pull_scope, push_scope
 from agentoci.registry.blobs.sessions import check_answered_digest
 from agentoci.registry.endpoint import Endpoint
 from agentoci.registry.http.retry import RETRIED_STATUSES
 from agentoci.registry.http.transport import Answer, Request
-from agentoci.registry.manifests import verified
 from agentoci.registry.oras.calls import BYTES, Call, Place
 from agentoci.registry.repository import Repository
 from agentoci.spec import mediatypes
@@ -138,7 +137,7 @@ def _described(answer: Answer, content: bytes, selector: str, *, what: str) -> D
     desc = Descriptor.of(answer.headers.get("Content-Type", ""), content)
     if not is_tag(selector):
         desc = Descriptor(desc.media_type, Digest.parse(selector), desc.size)
-        verified(io.BytesIO(content), desc)
+        read_verified(io.BytesIO(content), desc)
     check_answered_digest(answer, desc, what=what)
     return desc
 
