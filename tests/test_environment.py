@@ -22,12 +22,18 @@ def status_of(host: str, headers: dict[str, str] | None = None) -> int:
         connection.close()
 
 
-def test_a_connection_to_another_machine_fails_the_test():
+@pytest.mark.parametrize("way", ["connect", "connect_ex"])
+def test_a_connection_to_another_machine_fails_the_test(way: str):
     with (
         socket.socket() as stranger,
         pytest.raises(pytest.fail.Exception, match=r"went to 192\.0\.2\.1"),
     ):
-        stranger.connect(("192.0.2.1", 80))
+        getattr(stranger, way)(("192.0.2.1", 80))
+
+
+def test_a_connection_by_a_library_fails_the_test():
+    with pytest.raises(pytest.fail.Exception, match=r"went to 192\.0\.2\.1"):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
 
 
 def test_a_name_of_another_machine_fails_the_test():
