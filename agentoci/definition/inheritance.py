@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 from pydantic_core import core_schema
 
 from agentoci.definition.behavior import Behavior
-from agentoci.definition.needs import Constraints, Paths, Tools
+from agentoci.definition.needs import Constraints, Paths
+from agentoci.definition.tools import Tools
 from agentoci.definition.values import NAME, Block, FullVersion, Name, Text, refused
 
 

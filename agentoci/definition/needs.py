@@ -4,32 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from agentoci.definition.tools import Tools
 from agentoci.definition.values import (
     Block,
     Expression,
-    Flag,
     Identifier,
     InnerPath,
-    Name,
     Text,
-    VersionRange,
     unique,
 )
-
-
-class ToolRequirement(Block):
-    """A tool, most often another agent, that the agent calls."""
-
-    name: Name
-    interface: Text | None = None
-    """What the tool is needed for, in words."""
-    version: VersionRange = "*"
-    """Which versions will do, such as ">=1.0"."""
-    required: Flag = True
-    """Whether the agent cannot work without it."""
-
-
-Tools = Annotated[tuple[ToolRequirement, ...], unique("name")]
 
 
 class Requires(Block):

@@ -13,13 +13,13 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from agentoci.definition import behavior, inheritance, model, needs, operations
+from agentoci.definition import behavior, inheritance, model, needs, operations, tools
 from agentoci.definition.fields import members
 from agentoci.spec.jsonio import Json
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 IDENTIFIER: Final = "urn:agentoci:schema:agentdef:v1"
-_MODULES: Final = (behavior, inheritance, model, needs, operations)
+_MODULES: Final = (behavior, inheritance, model, needs, operations, tools)
 
 
 def definition_schema() -> dict[str, Json]:

@@ -1,0 +1,1 @@
+"""Formats of other tools: skills and where MCP servers are listed."""
