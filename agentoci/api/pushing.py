@@ -12,7 +12,7 @@ from agentoci.api.places import MountingTarget, Places
 from agentoci.content.copy import CopyOptions, copy
 from agentoci.content.graph import fetch_manifest, walk
 from agentoci.content.protocols import NoProgress, Target
-from agentoci.content.standing import IfExists, taken_by
+from agentoci.content.standing import IfExists, check_releases, taken_by
 from agentoci.errors import AgentociError
 from agentoci.registry.errors import ManifestRejected
 from agentoci.spec import annotations as keys
@@ -32,15 +32,16 @@ class TypesRefused(ManifestRejected):
 
 @dataclass(frozen=True, slots=True)
 class PushOptions:
-    """How to push: `tags` are given besides the one of the destination's name, and always move.
+    """How to push: `tags` are given besides the one of the destination's name.
 
     `as_image` pushes the image profile; `if_exists` says what to do when the destination's own name
-    means other content there: a version that must not change decides for `latest`, too.
+    means other content there: a version that must not change decides for `latest`, too. All names
+    move, except full releases (`1.4.2`): these only with REPLACE.
     """
 
     as_image: bool = False
     tags: tuple[str, ...] = ()
-    if_exists: IfExists = IfExists.REPLACE
+    if_exists: IfExists | None = None
 
     def __post_init__(self) -> None:
         """Raises InvalidReference for what is no tag, before anything moves."""
@@ -133,9 +134,14 @@ def _pushed(
     shown: str,
     options: PushOptions,
 ) -> Transferred:
-    present = taken_by(target, root, names[0], options.if_exists, where=shown)
-    if present is not None:
-        return Transferred(shown, present.digest, (), 0, 0, 0)
+    policy = options.if_exists
+    if policy is not None:
+        present = taken_by(target, root, names[0], policy, where=shown)
+        if present is not None:
+            return Transferred(shown, present.digest, (), 0, 0, 0)
+    if policy is not IfExists.REPLACE:
+        unasked = names if policy is None else names[1:]
+        check_releases(target, root, unasked, where=shown)
     copying = CopyOptions(progress=engine.progress or NoProgress())
     done = copy(engine.store, root, target, names, options=copying)
     return Transferred(shown, root.digest, names, done.blobs, done.moved_blobs, done.moved_bytes)

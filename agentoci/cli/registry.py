@@ -112,9 +112,8 @@ def logout_command(engine: Engine, registry: str, *, form: str) -> None:
 @click.option(
     "--if-exists",
     type=click.Choice(["replace", "skip", "fail"]),
-    default="replace",
-    show_default=True,
-    help="What to do when the reference means other content there; --tag tags always move.",
+    show_default="fail for full releases such as 1.4.2, else replace",
+    help="What to do when the reference means other content there.",
 )
 @click.option(
     "--profile",
@@ -133,7 +132,7 @@ def push_command(
     destination: str | None,
     *,
     tags: tuple[str, ...],
-    if_exists: str,
+    if_exists: str | None,
     profile: str,
     form: str,
     quiet: bool,
@@ -141,22 +140,28 @@ def push_command(
     """Push an image to a registry or a layout.
 
     Goes where its name says, or to DESTINATION: a reference, or oci:DIR for an OCI image layout,
-    which needs no server. Tags appear last, when everything they mean is there. With --if-exists
-    fail or skip a version that is there stays what it is, and no other tag moves; that is looked up
-    before the push, for registries cannot do both at once. Prints the digest; when it was skipped,
-    the one that is there.
+    which needs no server. Tags appear last, when everything they mean is there.
+
+    A full release (1.4.2), as REFERENCE or --tag, that means other content there is refused, and
+    nothing moves; only --if-exists replace moves it. Tags like 1.4 or latest and pre-releases move,
+    unless REFERENCE is one and --if-exists says otherwise. All this is looked up before the push,
+    for registries cannot do both at once. Prints the digest; when it was skipped, the one that is
+    there.
 
     \b
     Examples:
       agent push registry.example.com/team/coordinator:1.0
       agent push coordinator:1.0 localhost:5000/coordinator:1.0
-      agent push --if-exists fail registry.example.com/team/coordinator:1.4.2 -t 1.4 -t latest
+      agent push registry.example.com/team/coordinator:1.4.2 -t 1.4 -t latest
+      agent push --if-exists skip registry.example.com/team/coordinator:edge
       agent push coordinator:1.0 oci:/media/usb/agents
     """
     from agentoci.api.pushing import PushOptions
     from agentoci.content.standing import IfExists
 
-    options = PushOptions(profile == "image", tags, IfExists(if_exists))
+    options = PushOptions(
+        profile == "image", tags, None if if_exists is None else IfExists(if_exists)
+    )
     pushed(engine, reference, destination, options=options, quiet=quiet, form=form)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from agentoci.content.protocols import ContentNotFound, Resolver
 from agentoci.errors import Conflict
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.version import TagVersion
 
 
 class NameTaken(Conflict):
@@ -48,3 +50,28 @@ def taken_by(
             hint="choose another name, or --if-exists skip or replace",
         )
     return present
+
+
+def check_releases(target: Resolver, root: Descriptor, names: Iterable[str], *, where: str) -> None:
+    """Raise NameTaken when a name that is a full release (`1.4.2`) means other content.
+
+    Who pulled a version must get the same content tomorrow. `1.4`, `latest` and pre-releases are
+    made to move. Each full release is asked for once; another writer may still come between.
+    """
+    for name in names:
+        if not names_release(name):
+            continue
+        present = meant_by(target, name)
+        if present is not None and present.digest != root.digest:
+            raise NameTaken(
+                f"{where}: {name} is released already as {present.digest}, not {root.digest}",
+                hint="raise the version; --if-exists replace moves it all the same",
+            )
+
+
+def names_release(name: str) -> bool:
+    """Whether a name, a bare tag or `NAME:TAG`, ends in a full version that is no pre-release."""
+    if "@" in name:
+        return False
+    found = TagVersion.parse(name.rpartition(":")[2])
+    return found is not None and found.is_release

@@ -116,6 +116,85 @@ def test_new_version_moves_the_other_tags(agent: Agent, fake: FakeRegistry):
     assert again.out.strip() == new
 
 
+@pytest.mark.parametrize(
+    ("named", "more", "code"),
+    [
+        ("1.4.2", [], 7),
+        ("v1.4.2", [], 7),
+        ("1.4.2_build.5", [], 7),
+        ("latest", ["1.4.2"], 7),
+        ("1.5.0", ["1.4.2", "1.5"], 7),
+        ("1.4", ["1", "latest"], 0),
+        ("1.4.3-rc.1", ["1.4.3-alpine"], 0),
+        ("20240131", ["stable"], 0),
+    ],
+)
+def test_full_releases_are_never_replaced_by_default(
+    agent: Agent, fake: FakeRegistry, named: str, more: list[str], code: int
+):
+    bot = f"{fake.host}/team/bot"
+    taken = ["1.4.2", "v1.4.2", "1.4.2_build.5", "1.4", "1", "latest", "1.4.3-rc.1", "20240131"]
+    tags = [word for tag in taken for word in ("-t", tag)]
+    agent("push", "mute:1.0", f"{bot}:first", *tags)
+    before = dict(fake.manifests)
+    also = [word for tag in more for word in ("-t", tag)]
+    done = agent("push", "talker:1.0", f"{bot}:{named}", *also, code=code)
+    if code:
+        assert "1.4.2" in done.err
+        assert "hint: raise the version; --if-exists replace moves it all the same" in done.err
+        assert fake.manifests == before, "nothing has moved"
+        done = agent("push", "talker:1.0", f"{bot}:{named}", *also, "--if-exists", "replace")
+    assert agent("inspect", "--remote", f"{bot}:{named}").json["digest"] == done.out.strip()
+
+
+@pytest.mark.parametrize("policy", ["fail", "skip"])
+def test_release_among_the_tags_is_not_replaced(agent: Agent, fake: FakeRegistry, policy: str):
+    bot = f"{fake.host}/team/bot"
+    agent("push", "mute:1.0", f"{bot}:1.4.2")
+    push = ("push", "talker:1.0", f"{bot}:edge", "-t", "1.4.2", "--if-exists", policy)
+    assert "1.4.2 is released already" in agent(*push, code=7).err
+
+
+def test_full_release_costs_one_request_more(agent: Agent, fake: FakeRegistry):
+    bot = f"{fake.host}/team/bot"
+    agent("push", "talker:1.0", f"{bot}:1.0")
+    fake.seen.clear()
+    digest = agent("push", "talker:1.0", f"{bot}:1.0.0").out.strip()
+    manifests = "/v2/team/bot/manifests"
+    assert [str(one) for one in fake.seen] == [
+        f"HEAD {manifests}/1.0.0",
+        f"HEAD {manifests}/{digest}",
+        f"PUT {manifests}/1.0.0",
+    ]
+
+
+def test_full_release_in_a_layout(agent: Agent, tmp_path: Path):
+    layout = f"oci:{tmp_path / 'layout'}"
+    agent("push", "mute:1.0", f"{layout}:bot:1.4.2", "-t", "1.4")
+    again = ("push", "talker:1.0", f"{layout}:bot:1.4.2", "-t", "1.4")
+    assert "bot:1.4.2 is released already" in agent(*again, code=7).err
+    there = {
+        row["tag"]: row["digest"] for row in agent("tags", layout, "--format", "json").json["tags"]
+    }
+    assert there["1.4"] == there["1.4.2"]
+    assert agent("push", "talker:1.0", f"{layout}:bot:1.4").out.strip() != there["1.4"]
+
+
+def test_build_pushes_over_no_release(agent: Agent, fake: FakeRegistry, talker: Path):
+    name = f"{fake.host}/team/talker:1.4.2"
+    build = ("build", "--push", "-t", name, talker)
+    first = agent(*build).out
+    assert agent(*build).out == first
+    (talker / "notes.md").write_text("Talk costs.\n")
+    assert (
+        "1.4.2 is released already"
+        in agent(
+            "build", "--push", "-t", name, "-t", f"{fake.host}/team/talker:1.4", talker, code=7
+        ).err
+    )
+    assert set(tags_of(fake, "team/talker")) == {"1.4.2"}
+
+
 def test_skipped_push_says_what_is_there(agent: Agent, fake: FakeRegistry):
     target = f"{fake.host}/team/bot:1.0"
     there = agent("push", "mute:1.0", target).out.strip()

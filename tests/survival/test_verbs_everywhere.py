@@ -93,8 +93,9 @@ def test_version_that_means_something_else(
 ) -> None:
     newer = build_version(agent, context, "2.0")
     push = ("push", "talker:2.0", f"{name}:1.0.0", "-t", "latest")
-    refused = agent(*push, "--if-exists", "fail", code=7)
-    assert f"{name}:1.0.0" in refused.err
+    for policy in ([], ["--if-exists", "fail"]):
+        refused = agent(*push, *policy, code=7)
+        assert f"{name}:1.0.0" in refused.err
     skipped = agent(*push, "--if-exists", "skip", "--format", "json").json
     assert (skipped["skipped"], skipped["digest"]) == (True, pushed)
     assert meanings(agent, name) == {"1.0.0": pushed, "1.0": pushed}, "nothing has moved"
