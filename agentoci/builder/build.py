@@ -21,6 +21,7 @@ from agentoci.builder.stages import StageResult
 from agentoci.builder.statcache import StatCache
 from agentoci.builder.work import Work
 from agentoci.errors import Invalid
+from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.imageconfig import ImageConfig
 from agentoci.store.images import read_image
@@ -113,17 +114,25 @@ def store_stage(store: LayoutStore, stage: StageResult, options: BuildOptions) -
     config = ImageConfig(
         env=stage.env,
         entrypoint=stage.entrypoint,
-        labels=stage.labels,
+        labels=_labels(stage, options),
         diff_ids=tuple(layer.diff_id for layer in stage.layers),
         history=stage.history,
         created=timestamp(datetime.fromtimestamp(options.epoch, UTC)),
         agentoci=own_key(stage),
     )
     layers = tuple(layer.desc for layer in stage.layers)
-    root = store_agent(store, config, layers, manifest_annotations(stage))
+    annotations = manifest_annotations(stage) | dict(options.annotations)
+    root = store_agent(store, config, layers, annotations)
     if options.profile is Profile.IMAGE:
         return store_as_image(store, read_image(store, root, what="the built image"))
     return root
+
+
+def _labels(stage: StageResult, options: BuildOptions) -> dict[str, str]:
+    """The labels; one that tells the version tells the one that the image has."""
+    if options.version is None or keys.VERSION not in stage.labels:
+        return stage.labels
+    return stage.labels | {keys.VERSION: options.version}
 
 
 def _known(stats: StatCache, copied: CopiedFile) -> str | None:

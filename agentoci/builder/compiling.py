@@ -45,10 +45,14 @@ class Compiled:
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles one stage; raises SourceFaults with the place in the Agentfile."""
+    """Compiles one stage; raises SourceFaults with the place in the Agentfile.
+
+    A `version` takes the place of the one that is declared.
+    """
 
     agentfile: Agentfile
     context: Context
+    version: str | None = None
     warnings: list[str] = field(default_factory=list)
 
     def compile(
@@ -61,6 +65,8 @@ class Compiler:
                 document = step(document, instruction)
         metadata = _part(document, "metadata")
         metadata["name"] = metadata.get("name") or fallback_name
+        if self.version is not None:
+            metadata["version"] = self.version
         if not self._is_plain(stage, document):
             self._check(stage, document)
         required = tuple(i for i in stage.instructions if isinstance(i, Require))

@@ -31,7 +31,9 @@ class BuildOptions:
     """How to build; the defaults are the usual case.
 
     `file` is the Agentfile or `.agentdef` (None: found in the context); `epoch` the seconds that
-    every time in the image is set to (SOURCE_DATE_EPOCH).
+    every time in the image is set to (SOURCE_DATE_EPOCH). `version` takes the place of the one that
+    the definition declares; `annotations` are added to the manifest's; `name` is the agent's, where
+    nothing says how it is called (None: by the first tag).
     """
 
     tags: tuple[Reference, ...] = ()
@@ -41,6 +43,14 @@ class BuildOptions:
     profile: Profile = Profile.AGENT
     compression: Compression = Compression.ZSTD
     epoch: int = 0
+    version: str | None = None
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    name: str | None = None
+
+    @property
+    def fallback_name(self) -> str:
+        """What an agent is called that nothing gives a name."""
+        return self.name or (self.tags[0].repository.rpartition("/")[2] if self.tags else "agent")
 
 
 ImageLookup = Callable[[Reference], "Image"]

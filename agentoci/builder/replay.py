@@ -127,7 +127,6 @@ class Records:
         write_cache(self._path(context, options), document)
 
     def _path(self, context: Path, options: BuildOptions) -> Path:
-        fallback = options.tags[0].repository if options.tags else ""
         said = [
             __version__,
             FORMAT,
@@ -137,7 +136,9 @@ class Records:
             options.profile,
             options.compression,
             options.epoch,
-            fallback,
+            options.fallback_name,
+            options.version,
+            sorted(options.annotations.items()),
         ]
         return self.cache / "builds" / f"{Digest.of(repr(said).encode()).hex}.json"
 

@@ -117,16 +117,17 @@ class Work:
         return image
 
     def _compile(self, stage: Stage, base: StageBase) -> Compiled:
-        compiler = Compiler(self.agentfile, self.context)
-        tags = self.options.tags
-        fallback = tags[0].repository.rpartition("/")[2] if tags else "agent"
+        is_final = stage.index == self.agentfile.final.index
+        version = self.options.version if is_final else None
+        compiler = Compiler(self.agentfile, self.context, version)
+        fallback = self.options.fallback_name
         made: list[Compiled] = []
 
         def compile_now() -> dict[str, Json]:
             made.append(compiler.compile(stage, base=base.definition, fallback_name=fallback))
             return made[0].document
 
-        key = f"definition {fallback} {self._fingerprint(stage, base)}"
+        key = f"definition {fallback} {version} {self._fingerprint(stage, base)}"
         document = self.memo.remember(key, compile_now)
         if made:
             return made[0]
