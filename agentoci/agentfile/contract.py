@@ -16,13 +16,13 @@ from agentoci.agentfile.context import (
 from agentoci.agentfile.nodes import Definition, Interface, Require
 from agentoci.agentfile.tokens import Statement, is_marker
 from agentoci.agentfile.words import Word, words
+from agentoci.spec.ranges import InvalidRange, VersionRange
 from agentoci.spec.reference import InvalidReference, Reference
 
 _ANY: Final = "*"
 
 _AGENT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _VERSION: Final = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_.*+-]*")
-_RANGE: Final = re.compile(r"[A-Za-z0-9_.*+^~<>=!|, -]+")
 _COMPARED: Final = re.compile(r"([A-Za-z0-9_./-]+?) *([<>=~^!].*)")
 _TEXT_FILES: Final = (".md", ".txt")
 
@@ -107,16 +107,26 @@ def _split(word: Word, text: str) -> tuple[str, str]:
     if not version:
         raise word.mistake("the version of REQUIRE is empty", hint=f"write {name[:40]}@*")
     _check_name(word, name, text)
-    if not (_RANGE if at else _VERSION).fullmatch(version):
-        what = "a version range" if at else "a version"
-        hint = "a range is written as name@>=1.0,<2 or name@^1.2"
-        raise word.mistake(f"{version[:80]!r} is not {what}", hint=hint)
+    _check_version(word, name, version, at_range=bool(at))
     return name, version
 
 
 def _split_tag(text: str) -> tuple[str, str]:
     before, colon, version = text.rpartition(":")
     return (before, version) if colon and "/" not in version else (text, _ANY)
+
+
+def _check_version(word: Word, name: str, version: str, *, at_range: bool) -> None:
+    what = "a version range" if at_range else "a version"
+    hint = "a range is written as name@>=1.0,<2 or name@^1.2"
+    if not at_range and not _VERSION.fullmatch(version):
+        raise word.mistake(f"{version[:80]!r} is not {what}", hint=hint)
+    try:
+        VersionRange.parse(version)
+    except InvalidRange as exc:
+        if not at_range and version[0].isalpha():
+            hint = f"a tag is no version: write {name[:40]} for the newest release, or a range"
+        raise word.mistake(f"{version[:80]!r} is not {what}", hint=hint) from exc
 
 
 def _check_name(word: Word, name: str, text: str) -> None:

@@ -38,9 +38,6 @@ _MOMENT: Final = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d))?"
 )
 _URL: Final = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?")
-_PART_OF_RANGE: Final = re.compile(
-    r"(?:[<>]=?|[=~^]|==|!=|~=|~>)?\s*v?(?:\*|[xX]|\d+(?:\.(?:\d+|[xX*])){0,2}(?:[-+][0-9A-Za-z.+-]+)?)"
-)
 MAX_EXPRESSION: Final = 1024
 """Characters of a constraint's expression: it is compiled later, and long ones only cost time."""
 
@@ -109,12 +106,13 @@ def _version(value: str) -> str:
 
 
 def _range(value: str) -> str:
-    parts = re.split(r"\s*(?:,|\|\||\s-\s)\s*|(?<=[0-9A-Za-z*])\s+", value.strip())
-    if not value.strip() or not all(_PART_OF_RANGE.fullmatch(part) for part in parts):
-        raise refused(
-            f"'{value[:60]}' is not a version or a range of versions",
-            hint="such as '1.0', '>=1.0', '^1.2', '~1.2', '1.x' or '*'",
-        )
+    from agentoci.spec.ranges import InvalidRange
+    from agentoci.spec.ranges import VersionRange as Range
+
+    try:
+        Range.parse(value)
+    except InvalidRange as exc:
+        raise refused(exc.message, hint=exc.hint) from None
     return value
 
 
