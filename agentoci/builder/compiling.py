@@ -166,10 +166,12 @@ class Compiler:
 
     def read(self, path: str, refuse: Refuse) -> dict[str, Json]:
         """A definition of the context as a document; a parent is refused until it can be merged."""
+        from agentoci.definition.constraints import check_expressions
         from agentoci.definition.read import definition_document, read_definition
 
         content = self._content(path, limits.MAX_DEFINITION_BYTES, refuse)
         definition = read_definition(content, file=path)
+        check_expressions(content, file=path)
         if definition.metadata.parent is not None:
             refuse(
                 f"{path}: its parent {definition.metadata.parent} cannot be merged yet",
@@ -205,7 +207,13 @@ class Compiler:
     def _check(self, stage: Stage, document: dict[str, Json]) -> None:
         from agentoci.definition.read import check_document
 
-        check_document(document, what=f"{self.agentfile.file}:{stage.place.line}: the definition")
+        what = f"{self.agentfile.file}:{stage.place.line}: the definition"
+        check_document(document, what=what)
+        spec = document.get("spec")
+        if isinstance(spec, dict) and spec.get("constraints"):
+            from agentoci.definition.constraints import check_constraints
+
+            check_constraints(document, what=what)
 
     def _refuse(self, instruction: Definition | Interface | Label) -> Refuse:
         def refuse(message: str, hint: str | None) -> None:
