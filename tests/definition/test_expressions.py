@@ -248,7 +248,7 @@ def test_a_loop_ends_soon_or_is_not_begun():
     assert longer.evaluate({"tools": ["1"] * 50}) is True
     for made in (
         longer,
-        compile_expression(f"[{'1,' * 200}1].all(i, {' || '.join(['true'] * 50)})"),
+        compile_expression(f"[{'1,' * 230}1].all(i, {' || '.join(['true'] * 65)})"),
     ):
         with pytest.raises(EvaluationFailed, match="the lists are too long for it"):
             made.evaluate({"tools": ["1"] * 1000})
