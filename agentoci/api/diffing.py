@@ -1,0 +1,144 @@
+"""Diff: what changed between two agents, wherever they are; nothing is pulled."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agentoci.api.ends import entry_meant, find_in_layout
+from agentoci.api.locations import ArchiveLocation, LayoutLocation, parse_any_location
+from agentoci.builder.options import BuildOptions
+from agentoci.content.protocols import Fetcher
+from agentoci.errors import NotFound
+from agentoci.release.changelog import render_changelog
+from agentoci.release.changes import AgentDiff, Change, Side, TextDiff
+from agentoci.release.compare import compare
+from agentoci.release.gates import GATES, Gate, GateFailed, check_gates, parse_gate
+from agentoci.release.rules import Level, Rule, Section, Sign, rules
+from agentoci.release.verdict import Reason, Verdict, judge
+from agentoci.release.view import AgentView, OpenedImage, open_both
+from agentoci.spec.descriptor import Descriptor
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+__all__ = [
+    "GATES",
+    "AgentDiff",
+    "AgentView",
+    "Change",
+    "Gate",
+    "GateFailed",
+    "Level",
+    "Reason",
+    "Rule",
+    "Section",
+    "Side",
+    "Sign",
+    "TextDiff",
+    "Verdict",
+    "check_gates",
+    "diff",
+    "judge",
+    "parse_gate",
+    "render_changelog",
+    "rules",
+]
+
+_PATH_STARTS: Final = ("./", "../", "/", "~")
+_PATH_ENDS: Final = ("/", ".agentdef", "/Agentfile")
+
+
+def diff(
+    engine: Engine, a: str, b: str, *, texts: bool = True, options: BuildOptions | None = None
+) -> AgentDiff:
+    """What changed from A to B: images here, at a registry, in `oci:DIR[:NAME]`, or folders.
+
+    Of remote images manifest, config and inventory are read, and of the layers only those with
+    files that changed (none at all without `texts`). A folder or `.agentdef` is built as `options`
+    say (their tags do not count) and leaves no name behind. A word is an image when there is one of
+    this name here, else a folder when there is one. Raises what finding, reading and building
+    raise.
+    """
+    with ExitStack() as stack:
+        before = _open(engine, a, b, stack, options)
+        after = _open(engine, b, a, stack, options)
+        if before.image.root.digest == after.image.root.digest:
+            return AgentDiff(before.side, after.side, ())
+        return compare(*open_both(before, after), texts=texts)
+
+
+def _open(
+    engine: Engine, text: str, other: str, stack: ExitStack, options: BuildOptions | None
+) -> OpenedImage:
+    path = _as_path(engine, text)
+    if path is not None:
+        root = build_candidate(engine, path, options, name=_word(other))
+        return OpenedImage.open(engine.store, root, reference=text)
+    source, root = _locate(engine, text, stack)
+    return OpenedImage.open(source, root, reference=text)
+
+
+def _as_path(engine: Engine, text: str) -> Path | None:
+    """The folder or file that is meant, or None for an image."""
+    path = Path(text).expanduser()
+    if text in (".", "..") or text.startswith(_PATH_STARTS) or text.endswith(_PATH_ENDS):
+        if not path.exists():
+            raise NotFound(f"{text}: no such file or folder", hint="an image is NAME:TAG")
+        return path
+    if not path.exists() or ":" in text or engine.transfers.find_here(text) is not None:
+        return None
+    return path
+
+
+def _word(text: str) -> str | None:
+    """The last word of an image's name: what a folder beside it is called that gives no name."""
+    from agentoci.spec.reference import InvalidReference, Reference
+
+    try:
+        return Reference.parse(text).repository.rpartition("/")[2]
+    except InvalidReference:
+        return None
+
+
+def build_candidate(
+    engine: Engine, path: Path, options: BuildOptions | None = None, *, name: str | None = None
+) -> Descriptor:
+    """Build a folder or an `.agentdef` without a name for it, with the cache.
+
+    `name` is the agent's where nothing says how it is called. The store's index is afterwards as it
+    was; the layers stay until `agent gc` for the next build to reuse. Raises what `build` raises.
+    """
+    from dataclasses import replace
+
+    chosen = options or BuildOptions(epoch=engine.settings.epoch)
+    context = path
+    if path.is_file():
+        context, chosen = path.parent, replace(chosen, file=path)
+    chosen = replace(chosen, tags=(), name=chosen.name or name)
+    before = {entry.digest for entry in engine.store.index.read()}
+    root = engine.builds.build(context, chosen).root
+    if root.digest not in before:
+        with engine.writable_store.index.changing() as change:
+            change.remove(lambda entry: entry.digest == root.digest and entry.name is None)
+    return root
+
+
+def _locate(engine: Engine, text: str, stack: ExitStack) -> tuple[Fetcher, Descriptor]:
+    """Where an image is, and its root; raises ContentNotFound and registry errors."""
+    location = parse_any_location(text)
+    if isinstance(location, ArchiveLocation):
+        from agentoci.store.archivefile import ArchiveFile
+
+        archive = stack.enter_context(ArchiveFile(location.file))
+        return archive, entry_meant(archive.entries, location).desc.bare()
+    if isinstance(location, LayoutLocation):
+        layout, found = find_in_layout(engine, location)
+        return layout, found.desc.bare()
+    entry = engine.transfers.find_here(text)
+    if entry is not None:
+        return engine.store, entry.desc.bare()
+    reference = engine.transfers.at_registry(location)
+    repository = engine.client.repository(reference)
+    return repository, repository.resolve(reference.selector)
