@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
-from pydantic_core import core_schema
+from pydantic import BeforeValidator, PlainSerializer, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError, core_schema
 
 from agentoci.definition.behavior import Behavior
 from agentoci.definition.needs import Constraints, Paths
@@ -35,7 +35,10 @@ class ParentRef:
                 return value
             if not isinstance(value, str) or "@" not in value:
                 raise refused("expected name@version", hint="such as coordinator_agent@1.0.0")
-            name, version = check(tuple(value.rsplit("@", 1)))
+            try:
+                name, version = check(tuple(value.rsplit("@", 1)))
+            except ValidationError as exc:
+                raise _at(exc) from exc
             return ParentRef(name, version)
 
         return core_schema.no_info_wrap_validator_function(
@@ -45,6 +48,56 @@ class ParentRef:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
         return {"type": "string", "pattern": f"^{NAME}@.+$"}
+
+
+@dataclass(frozen=True, slots=True)
+class _OneOrMore:
+    """Reads a parent, or a list of them; it is written back as it was read."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> core_schema.CoreSchema:
+        return core_schema.no_info_wrap_validator_function(
+            self._read,
+            handler.generate_schema(ParentRef),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda value: (
+                    [str(ref) for ref in value] if isinstance(value, tuple) else str(value)
+                )
+            ),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        one = ParentRef.__get_pydantic_json_schema__(schema, handler)
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+    def _read(
+        self, value: object, check: core_schema.ValidatorFunctionWrapHandler
+    ) -> ParentRef | tuple[ParentRef, ...]:
+        if not isinstance(value, list | tuple):
+            made: ParentRef = check(value)
+            return made
+        if not value:
+            raise refused("the list names no parent", hint="leave 'parent' out")
+        parents: list[ParentRef] = []
+        for index, written in enumerate(value):
+            try:
+                parent: ParentRef = check(written)
+            except ValidationError as exc:
+                raise _at(exc, index) from exc
+            if parent in parents:
+                raise refused(f"'{parent}' is in the list twice", at=(index,))
+            parents.append(parent)
+        return tuple(parents)
+
+
+def _at(error: ValidationError, *at: int) -> PydanticCustomError:
+    """The error of a part, told of the whole."""
+    context = error.errors()[0].get("ctx") or {}
+    message = context.get("message") or "expected name@version"
+    return refused(message, hint=context.get("hint"), at=at)
+
+
+Parents = Annotated[ParentRef | tuple[ParentRef, ...], _OneOrMore()]
+"""`name@version`, or a list of such."""
 
 
 class Part(StrEnum):

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from agentoci.definition.behavior import Behavior, ConfigTemplate
-from agentoci.definition.inheritance import Extensions, Inherit, ParentRef
+from agentoci.definition.inheritance import Extensions, Inherit, Parents
 from agentoci.definition.needs import Constraints, Knowledge, Requires
 from agentoci.definition.operations import HealthCheck, Isolation, Logging, Metric, Permissions
 from agentoci.definition.values import Block, FullVersion, Moment, Name, Text, unique
@@ -30,8 +30,8 @@ class Metadata(Block):
     created: Moment | None = None
     """A date, such as 2024-01-15."""
     tags: tuple[Text, ...] = ()
-    parent: ParentRef | None = None
-    """The definition that this one extends, as name@version."""
+    parent: Parents | None = None
+    """The definition that this one extends, as name@version; or a list of several."""
     description: Text | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import model_validator
 
@@ -17,6 +18,7 @@ from agentoci.definition.values import (
     Text,
     Url,
     refused,
+    unique,
 )
 
 
@@ -59,7 +61,7 @@ class ResourceLimits(Block):
 class Permissions(Block):
     """Who may do what, and how much an instance may use."""
 
-    execution: tuple[Grant, ...] = ()
+    execution: Annotated[tuple[Grant, ...], unique("user")] = ()
     resource_limits: ResourceLimits = ResourceLimits()
 
 
