@@ -18,6 +18,7 @@ from agentoci.release.gates import GATES, Gate, GateFailed, check_gates, parse_g
 from agentoci.release.rules import Level, Rule, Section, Sign, rules
 from agentoci.release.verdict import Reason, Verdict, judge
 from agentoci.release.view import AgentView, OpenedImage, open_both
+from agentoci.release.wording import describe_values
 from agentoci.spec.descriptor import Descriptor
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ __all__ = [
     "TextDiff",
     "Verdict",
     "check_gates",
+    "describe_values",
     "diff",
     "judge",
     "parse_gate",

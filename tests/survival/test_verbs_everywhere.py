@@ -384,6 +384,17 @@ def test_prune_keeps_what_rules_keep(
 # Ask
 
 
+def test_diff_reads_no_more_than_what_changed(
+    agent: Agent, pushed: str, context: Path, name: str
+) -> None:
+    build_version(agent, context, "1.1")
+    agent("push", "talker:1.1", f"{name}:1.1.0")
+    found = agent("diff", f"{name}:1.0.0", f"{name}:1.1.0", "--format", "json").json
+    assert [change["subject"] for change in found["changes"]] == ["agent/knowledge/notes.md"]
+    assert found["changes"][0]["text"]["added"] == 1
+    assert found["before"]["digest"] == pushed
+
+
 def test_doctor_tells_what_it_can_do(agent: Agent, registry: Registry, name: str) -> None:
     found = agent("doctor", "--format", "json", name).json
     assert found["error"] is None
