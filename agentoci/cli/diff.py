@@ -91,7 +91,7 @@ def diff_command(
     color: str,
     **switches: bool,
 ) -> None:
-    """Show what changed between two agents, and which version that makes.
+    """Show what changed between two agents, and how much it matters.
 
     A and B are images (here, at a registry, in oci:DIR), folders to build, or .agentdef files.
     Nothing is pulled: of layers only those with changed files are read.

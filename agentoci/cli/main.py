@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "images": ("images", "List the images of the local store."),
     "inspect": ("images", "Show what an image is, here or at its registry."),
     "history": ("images", "Show the steps and layers of an image."),
-    "diff": ("diff", "Show what changed between two agents, and which version that makes."),
+    "diff": ("diff", "Show what changed between two agents, and how much it matters."),
     "tag": ("images", "Give an image another name."),
     "rmi": ("images", "Remove images."),
     "prune": ("collect", "Remove untagged images and what nothing needs."),
