@@ -93,6 +93,14 @@ class VersionRange:
             intervals.includes(here.get(numbers, ()), found) for numbers, found in other.prereleases
         )
 
+    def overlaps(self, other: VersionRange) -> bool:
+        """Whether any version is allowed by both."""
+        there = dict(other.prereleases)
+        return bool(intervals.intersection(self.releases, other.releases)) or any(
+            intervals.intersection(found, there.get(numbers, ()))
+            for numbers, found in self.prereleases
+        )
+
     @property
     def is_empty(self) -> bool:
         """Whether no version at all will do, as with `>2 <1`."""

@@ -134,6 +134,7 @@ def test_releases_must_hold_every_comparison(one: str, other: str) -> None:
 def test_inclusion_is_that_of_the_sets(one: VersionRange, other: VersionRange) -> None:
     """Exact, not only sound: the universe tells any two sets apart that the ranges can make."""
     assert one.includes(other) == (allowed(one) >= allowed(other))
+    assert one.overlaps(other) == bool(allowed(one) & allowed(other))
     assert other.is_empty == (not allowed(other))
 
 
