@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -64,22 +65,29 @@ def diff(
     raise.
     """
     with ExitStack() as stack:
-        before = _open(engine, a, b, stack, options)
-        after = _open(engine, b, a, stack, options)
+        before, after = _open_both(engine, (a, b), stack, options)
         if before.image.root.digest == after.image.root.digest:
             return AgentDiff(before.side, after.side, ())
         return compare(*open_both(before, after), texts=texts)
 
 
-def _open(
-    engine: Engine, text: str, other: str, stack: ExitStack, options: BuildOptions | None
-) -> OpenedImage:
-    path = _as_path(engine, text)
-    if path is not None:
-        root = build_candidate(engine, path, options, name=_word(other))
-        return OpenedImage.open(engine.store, root, reference=text)
-    source, root = _locate(engine, text, stack)
-    return OpenedImage.open(source, root, reference=text)
+def _open_both(
+    engine: Engine, texts: tuple[str, str], stack: ExitStack, options: BuildOptions | None
+) -> list[OpenedImage]:
+    """Both sides, the images first: a folder that gives its agent no name takes the other's."""
+    paths = {text: path for text in texts if (path := _as_path(engine, text)) is not None}
+    found: dict[str, OpenedImage] = {}
+    for text in texts:
+        if text not in paths:
+            source, root = _locate(engine, text, stack)
+            found[text] = OpenedImage.open(source, root, reference=text)
+    name = next((opened.image.name for opened in found.values()), None)
+    if paths:
+        stack.enter_context(engine.writable_store.using())
+    for text, path in paths.items():
+        root = build_candidate(engine, path, options, name=name)
+        found[text] = OpenedImage.open(engine.store, root, reference=text)
+    return [found[text] for text in texts]
 
 
 def _as_path(engine: Engine, text: str) -> Path | None:
@@ -94,16 +102,6 @@ def _as_path(engine: Engine, text: str) -> Path | None:
     return path
 
 
-def _word(text: str) -> str | None:
-    """The last word of an image's name: what a folder beside it is called that gives no name."""
-    from agentoci.spec.reference import InvalidReference, Reference
-
-    try:
-        return Reference.parse(text).repository.rpartition("/")[2]
-    except InvalidReference:
-        return None
-
-
 def build_candidate(
     engine: Engine, path: Path, options: BuildOptions | None = None, *, name: str | None = None
 ) -> Descriptor:
@@ -112,8 +110,6 @@ def build_candidate(
     `name` is the agent's where nothing says how it is called. The store's index is afterwards as it
     was; the layers stay until `agent gc` for the next build to reuse. Raises what `build` raises.
     """
-    from dataclasses import replace
-
     chosen = options or BuildOptions(epoch=engine.settings.epoch)
     context = path
     if path.is_file():

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
+from agentoci._internal import limits
 from agentoci._internal.threads import each
-from agentoci.content.protocols import Fetcher
+from agentoci.content.protocols import Fetcher, Reader
 from agentoci.errors import Integrity
 from agentoci.layers.inventory import FileEntry
 from agentoci.layers.packed import naming, read_members
+from agentoci.layers.untar import BodyReader
 from agentoci.release.changes import Side
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
@@ -24,12 +26,21 @@ from agentoci.store.images import Image, read_image
 _WORKERS: Final = 4
 """Layers that are read at once: over a line their first bytes are waited for together."""
 
-ReadFiles = Callable[[Sequence[FileEntry]], Mapping[str, bytes]]
-"""The content of some files of an image by path, verified; raises Integrity."""
-
 
 class FileContradicts(Integrity):
     """A layer holds another file than the image's inventory says, or none."""
+
+
+class FileReader(Protocol):
+    """Gives the content of an agent's files."""
+
+    def read(self, entries: Sequence[FileEntry]) -> Mapping[str, bytes]:
+        """The content of small files by path, verified; raises Integrity."""
+        ...
+
+    def stream(self, entry: FileEntry) -> AbstractContextManager[Reader]:
+        """The content of a large file as a stream; verified by nobody who stops early."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +57,7 @@ class AgentView:
     files: tuple[FileEntry, ...]
     layers: tuple[Digest, ...]
     base: str | None
-    read: ReadFiles = field(compare=False)
+    reader: FileReader = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ class OpenedImage:
             tuple(files),
             image.config.diff_ids,
             _base(image.manifest.annotations),
-            self.read,
+            self,
         )
 
     def read(self, entries: Sequence[FileEntry]) -> dict[str, bytes]:
@@ -93,22 +104,41 @@ class OpenedImage:
 
     def _read_layer(self, entries: Sequence[FileEntry]) -> dict[str, bytes]:
         """Files of one layer: its reading ends with the last of them, so each is verified alone."""
-        at = entries[0].layer
-        layers = self.image.packed_layers(self.source)
+        found: dict[str, bytes] = {}
+        with self._members(entries) as members:
+            for entry, body in members:
+                found[entry.path] = _verified(body.read_whole(), entry)
+                if len(found) == len(entries):
+                    return found
+        missing = min(entry.path for entry in entries if entry.path not in found)
+        raise FileContradicts(f"{self.reference}: {missing!r} is not in its layer")
+
+    @contextmanager
+    def stream(self, entry: FileEntry) -> Iterator[Reader]:
+        """A large file as a stream, out of its layer."""
+        with self._members([entry]) as members:
+            found = next(members, None)
+            if found is None:
+                raise FileContradicts(f"{self.reference}: {entry.path!r} is not in its layer")
+            yield found[1]
+
+    @contextmanager
+    def _members(
+        self, entries: Sequence[FileEntry]
+    ) -> Iterator[Iterator[tuple[FileEntry, BodyReader]]]:
+        """Those of one layer's members that are these entries."""
+        at, layers = entries[0].layer, self.image.packed_layers(self.source)
         if at >= len(layers):
             raise FileContradicts(f"{self.reference}: {entries[0].path!r} is in no layer")
-        missing = {entry.path: entry for entry in entries}
-        found: dict[str, bytes] = {}
+        wanted = {entry.path: entry for entry in entries}
         with naming(f"layer {layers[at].diff_id.short}"), closing(read_members(layers[at])) as read:
-            for member, body in read:
-                entry = missing.get(member.name)
-                if entry is None or member.kind != "file" or member.size != entry.size:
-                    continue
-                found[entry.path] = _verified(body.read_whole(), entry)
-                del missing[entry.path]
-                if not missing:
-                    return found
-        raise FileContradicts(f"{self.reference}: {min(missing)!r} is not in its layer")
+            yield (
+                (wanted[member.name], body)
+                for member, body in read
+                if member.kind == "file"
+                and member.name in wanted
+                and member.size == wanted[member.name].size
+            )
 
 
 def open_both(before: OpenedImage, after: OpenedImage) -> tuple[AgentView, AgentView]:
@@ -116,6 +146,29 @@ def open_both(before: OpenedImage, after: OpenedImage) -> tuple[AgentView, Agent
     first = before.view()
     same = before.image.manifest.layers[-1].digest == after.image.manifest.layers[-1].digest
     return first, after.view(first.files if same else None)
+
+
+def hold_the_same(
+    one: FileReader, entry: FileEntry, other: FileReader, its_entry: FileEntry
+) -> bool:
+    """Whether two large files of one size are equal; reads up to the first difference."""
+    with one.stream(entry) as first, other.stream(its_entry) as second:
+        left = entry.size
+        while left:
+            wanted = min(left, limits.NETWORK_BUFFER)
+            if _exactly(first, wanted) != _exactly(second, wanted):
+                return False
+            left -= wanted
+    return True
+
+
+def _exactly(stream: Reader, size: int) -> bytes:
+    """As many bytes as are asked for, fewer at the end."""
+    parts: list[bytes] = []
+    while size and (chunk := stream.read(size)):
+        parts.append(chunk)
+        size -= len(chunk)
+    return b"".join(parts)
 
 
 def _verified(content: bytes, entry: FileEntry) -> bytes:
