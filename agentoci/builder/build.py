@@ -16,6 +16,7 @@ from agentoci.builder.packing import LayerPlan, Packer
 from agentoci.builder.profiles import store_agent, store_as_image
 from agentoci.builder.replay import Recorder, Records, Trace, tag_all
 from agentoci.builder.report import BuildReport, Built, NoReport
+from agentoci.builder.scanning import Screen, screen_agentfile
 from agentoci.builder.sources import read_agentfile
 from agentoci.builder.stages import StageResult
 from agentoci.builder.statcache import StatCache
@@ -33,30 +34,43 @@ class TooManyLayers(Invalid):
 
 
 class Builder:
-    """Builds images into one store; `cache` holds what later builds need not do again."""
+    """Builds images into one store; `cache` holds what later builds need not do again.
+
+    Without `scans` secrets pass, which only the benchmark wants.
+    """
 
     def __init__(
-        self, store: LayoutStore, cache: Path, *, lookup: ImageLookup, clock: Clock
+        self,
+        store: LayoutStore,
+        cache: Path,
+        *,
+        lookup: ImageLookup,
+        clock: Clock,
+        scans: bool = True,
     ) -> None:
         self._store = store
         self._cache = cache
         self._lookup = lookup
         self._clock = clock
+        self._scans = scans
 
     def build(
         self, context: Path, options: BuildOptions, *, report: BuildReport | None = None
     ) -> Built:
         """Build the image and tag it.
 
-        Raises SourceFaults with every fault of the Agentfile, and the errors of what it needs.
+        Raises SourceFaults with every fault of the Agentfile, SecretsFound with every secret, and
+        the errors of what it needs.
         """
         trace = self._trace()
         recorder = Recorder(report or NoReport())
         work = self._prepare(context, options, recorder, trace)
         with self._store.using():
             final = work.stage_results()[-1]
-            root = store_stage(self._store, final, options)
             work.stats.save()
+            if work.packer.screen is not None:
+                work.packer.screen.conclude(recorder)
+            root = store_stage(self._store, final, options)
             tag_all(self._store, root, options)
         name, version = name_and_version(final.compiled)
         built = Built(root, final.layers, name, version)
@@ -78,6 +92,9 @@ class Builder:
         stats = StatCache.load(self._cache, context, opened_ns=trace.opened_ns)
         memo = Memo(self._cache / "memo", enabled=options.use_cache)
         agentfile = read_agentfile(opened, options, memo, report, trace)
+        screen = Screen(options.allowed_secrets) if self._scans else None
+        if screen is not None:
+            screen_agentfile(screen, agentfile, context, options.build_args.items())
         packer = Packer(
             self._store,
             self._cache,
@@ -86,6 +103,7 @@ class Builder:
             options.use_cache,
             known=lambda copied: _known(stats, copied),
             learn=lambda copied, sha256: _learn(stats, copied, sha256),
+            screen=screen,
         )
         return Work(
             agentfile,

@@ -33,7 +33,8 @@ class BuildOptions:
     `file` is the Agentfile or `.agentdef` (None: found in the context); `epoch` the seconds that
     every time in the image is set to (SOURCE_DATE_EPOCH). `version` takes the place of the one that
     the definition declares; `annotations` are added to the manifest's; `name` is the agent's, where
-    nothing says how it is called (None: by the first tag).
+    nothing says how it is called (None: by the first tag). By findings with an id among
+    `allowed_secrets` the build does not fail.
     """
 
     tags: tuple[Reference, ...] = ()
@@ -46,6 +47,7 @@ class BuildOptions:
     version: str | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
+    allowed_secrets: frozenset[str] = frozenset()
 
     @property
     def fallback_name(self) -> str:

@@ -17,8 +17,10 @@ from agentoci.builder.cachefile import read_cache, write_cache
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.options import FORMAT
 from agentoci.builder.report import Layer
+from agentoci.builder.scanning import LayerWatch, Screen, findings_of, record_of, scan_layer
 from agentoci.layers.compress import format_id
 from agentoci.layers.pack import BlobSink, pack
+from agentoci.scan.findings import Finding
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
@@ -109,7 +111,10 @@ class _Stoppable:
 
 @dataclass(frozen=True, slots=True)
 class Packer:
-    """Makes layers; `known` tells a file's sha256 without reading it, `learn` is told new ones."""
+    """Makes layers; `known` tells a file's sha256 without reading it, `learn` is told new ones.
+
+    `screen` is told what a scan of the files finds; without one nothing is scanned.
+    """
 
     store: LayoutStore
     cache: Path
@@ -118,6 +123,7 @@ class Packer:
     use_cache: bool
     known: Callable[[CopiedFile], str | None]
     learn: Callable[[CopiedFile, str], None]
+    screen: Screen | None = None
     shift: Shift = field(default_factory=Shift)
 
     @contextmanager
@@ -160,13 +166,17 @@ class Packer:
     def make(self, plan: LayerPlan) -> PackedPlan:
         """Pack one layer into the store."""
         entries = [copied.entry for copied in plan.files]
+        watch = LayerWatch(plan.kind) if self.screen is not None else None
         with self.shift.working(), self.store.writer() as writer:
             sink = _Stoppable(writer, self.shift)
-            packed = pack(entries, sink, compression=self.compression, epoch=self.epoch)
+            packed = pack(
+                entries, sink, compression=self.compression, epoch=self.epoch, watch=watch
+            )
             digest = writer.commit()
             layer_type = LayerType(plan.kind, packed.compression)
             layer = self._layer(plan, layer_type, digest, writer.size, packed.diff_id)
-        self._remember(plan, layer, packed.files)
+        findings = watch.findings() if watch is not None else None
+        self._remember(plan, layer, packed.files, findings)
         return PackedPlan(layer, packed.files)
 
     def _layer(
@@ -200,15 +210,37 @@ class Packer:
         )
         if not self.store.exists(layer.desc):
             return None
+        self._recall(plan, layer, hashes, record)
         return PackedPlan(replace(layer, cached=True), hashes)
 
-    def _remember(self, plan: LayerPlan, layer: Layer, hashes: dict[str, str]) -> None:
+    def _recall(
+        self, plan: LayerPlan, layer: Layer, hashes: dict[str, str], record: dict[str, Json]
+    ) -> None:
+        """Tell what was found in a cached layer; its files are scanned if other rules were."""
+        if self.screen is None:
+            return
+        findings = findings_of(record.get("scan"))
+        if findings is None:
+            self._remember(plan, layer, hashes, scan_layer(plan.kind, plan.files))
+        else:
+            self.screen.layer(plan.files, findings)
+
+    def _remember(
+        self,
+        plan: LayerPlan,
+        layer: Layer,
+        hashes: dict[str, str],
+        findings: list[Finding] | None,
+    ) -> None:
         record: dict[str, Json] = {
             "compression": LayerType.parse(layer.desc.media_type).compression.value,
             "diff_id": str(layer.diff_id),
             "digest": str(layer.desc.digest),
             "size": layer.desc.size,
         }
+        if self.screen is not None and findings is not None:
+            self.screen.layer(plan.files, findings)
+            record["scan"] = record_of(findings)
         write_cache(self._path(plan, hashes), record)
 
     def _path(self, plan: LayerPlan, hashes: dict[str, str]) -> Path:

@@ -22,6 +22,7 @@ from agentoci.builder.options import FORMAT, BuildOptions
 from agentoci.builder.report import BuildReport, Built, Layer, Step
 from agentoci.builder.scan import RawEntry, fingerprint, scan
 from agentoci.errors import AgentociError
+from agentoci.scan.version import RULES_VERSION
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import Json
@@ -139,6 +140,8 @@ class Records:
             options.fallback_name,
             options.version,
             sorted(options.annotations.items()),
+            sorted(options.allowed_secrets),
+            RULES_VERSION,
         ]
         return self.cache / "builds" / f"{Digest.of(repr(said).encode()).hex}.json"
 

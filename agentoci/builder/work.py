@@ -22,11 +22,13 @@ from agentoci.builder.profiles import as_agent_layer, store_agent
 from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.builder.requirements import unsatisfied
+from agentoci.builder.scanning import screen_stage
 from agentoci.builder.stages import StageBase, StageBuilder, StageResult
 from agentoci.builder.statcache import StatCache
 from agentoci.errors import AgentociError, Invalid
 from agentoci.layers.tree import DestinationExists
 from agentoci.layers.unpack import unpack_image
+from agentoci.scan.content import without_secrets
 from agentoci.spec import annotations as keys
 from agentoci.spec.digest import Digest
 from agentoci.spec.imageconfig import ImageConfig
@@ -78,10 +80,20 @@ class Work:
             compiled = self._compile(stage, base)
             for text in self._warnings(stage, compiled):
                 self.report.warning(text)
+            self._screen(stage, base, compiled)
             return compiled
 
         builder = StageBuilder(self.agentfile, self.packer, self.report, self._context_of)
         self.results[stage.index] = builder.build(stage, base, compile_definition, steps)
+
+    def _screen(self, stage: Stage, base: StageBase, compiled: Compiled) -> None:
+        """Look for secrets in what is no layer; the definition of a base image is released."""
+        if self.packer.screen is None:
+            return
+        released = base.definition if base.reference is not None else None
+        screen_stage(
+            self.packer.screen, self.agentfile, stage, self.context, compiled.document, released
+        )
 
     def _warnings(self, stage: Stage, compiled: Compiled) -> Iterator[str]:
         yield from compiled.warnings
@@ -194,7 +206,9 @@ def _needed(agentfile: Agentfile) -> list[int]:
 
 def _steps(stages: list[Stage]) -> Iterator[Step]:
     texts = [text for s in stages for text in (s.original, *(i.original for i in s.instructions))]
-    return (Step(number, len(texts), text) for number, text in enumerate(texts, 1))
+    return (
+        Step(number, len(texts), without_secrets(text)) for number, text in enumerate(texts, 1)
+    )
 
 
 def _image_as_base(store: LayoutStore, image: Image, reference: Reference) -> StageBase:

@@ -45,6 +45,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of layers that get smaller by it.",
 )
+@click.option(
+    "--allow-secret",
+    "allowed_secrets",
+    metavar="ID",
+    multiple=True,
+    help="Let one finding of the secret scan through; repeatable.",
+)
 @click.option("--push", is_flag=True, help="Push every tag afterwards.")
 @click.option("--dry-run", is_flag=True, help="Show the layers that would be packed.")
 @click.option(
@@ -63,13 +70,14 @@ def build_command(
     build_args: Sequence[tuple[str, str]],
     profile: str,
     compression: str,
+    allowed_secrets: tuple[str, ...],
     iidfile: Path | None,
     **switches: bool,
 ) -> None:
     """Build an image from an Agentfile and its context.
 
     Prints the digest on stdout; the steps go to stderr. A folder that holds only an .agentdef
-    builds too.
+    builds too. A build fails by secrets in what it would pack.
 
     \b
     Examples:
@@ -90,6 +98,7 @@ def build_command(
         profile=Profile(profile),
         compression=Compression(compression),
         epoch=engine.settings.epoch,
+        allowed_secrets=frozenset(allowed_secrets),
     )
     if switches["dry_run"]:
         _show_plan(engine.builds.plan(path, options))

@@ -28,7 +28,16 @@ from agentoci.layers.tar import TarEntry
 from agentoci.spec.digest import Digest
 from agentoci.spec.mediatypes import Compression
 
-__all__ = ["ALONE", "BlobSink", "ChangedWhileReading", "Packed", "pack", "with_folders"]
+__all__ = [
+    "ALONE",
+    "BlobSink",
+    "ChangedWhileReading",
+    "Packed",
+    "Watch",
+    "contents",
+    "pack",
+    "with_folders",
+]
 
 ALONE: Final = "layer:"
 """Before the digest that identifies a file which is a layer of its own: hashing its content once
@@ -47,6 +56,10 @@ class BlobSink(Protocol):
         ...
 
 
+Watch = Callable[[TarEntry, bytes | memoryview], None]
+"""Sees the content of every file as it is packed, in order; a piece is valid during the call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Packed:
     """What was packed: how, the digest of the plain tar, and what identifies each file by path.
@@ -61,7 +74,12 @@ class Packed:
 
 
 def pack(
-    entries: Sequence[TarEntry], sink: BlobSink, *, compression: Compression, epoch: int
+    entries: Sequence[TarEntry],
+    sink: BlobSink,
+    *,
+    compression: Compression,
+    epoch: int,
+    watch: Watch | None = None,
 ) -> Packed:
     """Write the entries, in their order, as one layer.
 
@@ -69,12 +87,16 @@ def pack(
     SourceUnreadable.
     """
     if sum(entry.size for entry in entries) > HUGE:
-        return _pack_streamed(entries, sink, compression, epoch)
-    return _pack_whole(entries, sink, compression, epoch)
+        return _pack_streamed(entries, sink, compression, epoch, watch)
+    return _pack_whole(entries, sink, compression, epoch, watch)
 
 
 def _pack_whole(
-    entries: Sequence[TarEntry], sink: BlobSink, compression: Compression, epoch: int
+    entries: Sequence[TarEntry],
+    sink: BlobSink,
+    compression: Compression,
+    epoch: int,
+    watch: Watch | None,
 ) -> Packed:
     parts: list[bytes] = []
     files: dict[str, str] = {}
@@ -83,6 +105,8 @@ def _pack_whole(
         if not _has_content(entry):
             continue
         content = read_whole(entry)
+        if watch is not None:
+            watch(entry, content)
         files[entry.path] = hashlib.sha256(content).hexdigest()
         parts += (content, tar.padding(entry.size))
     parts.append(tar.end())
@@ -115,7 +139,11 @@ def _has_content(entry: TarEntry) -> bool:
 
 
 def _pack_streamed(
-    entries: Sequence[TarEntry], sink: BlobSink, compression: Compression, epoch: int
+    entries: Sequence[TarEntry],
+    sink: BlobSink,
+    compression: Compression,
+    epoch: int,
+    watch: Watch | None,
 ) -> Packed:
     listed = [(entry, tar.header(entry, epoch=epoch)) for entry in with_folders(entries)]
     size = sum(len(head) + entry.size + -entry.size % tar.BLOCK for entry, head in listed)
@@ -126,7 +154,7 @@ def _pack_streamed(
     for entry, head in listed:
         write(memoryview(head))
         if _has_content(entry):
-            files[entry.path] = _write_content(entry, write, hashed=len(entries) > 1)
+            files[entry.path] = _write_content(entry, write, watch, hashed=len(entries) > 1)
             write(memoryview(tar.padding(entry.size)))
     write(memoryview(tar.end()))
     finish()
@@ -153,18 +181,25 @@ def _plumbing(
     return write, lambda: sink.write(compressor.flush()), lambda: Digest.from_hash(plain)
 
 
-def _write_content(entry: TarEntry, write: Callable[[memoryview], None], *, hashed: bool) -> str:
+def _write_content(
+    entry: TarEntry, write: Callable[[memoryview], None], watch: Watch | None, *, hashed: bool
+) -> str:
     """Pass a file's content on; its sha256 in hex, or nothing unless `hashed`."""
     state = hashlib.sha256() if hashed else None
-    for chunk in _chunks(entry):
+    for chunk in contents(entry):
         write(chunk)
+        if watch is not None:
+            watch(entry, chunk)
         if state is not None:
             state.update(chunk)
     return state.hexdigest() if state is not None else ""
 
 
-def _chunks(entry: TarEntry) -> Iterator[memoryview]:
-    """A file's content, in pieces of one reused buffer when it is large."""
+def contents(entry: TarEntry) -> Iterator[memoryview]:
+    """A file's content, in pieces of one reused buffer when it is large.
+
+    Raises as `pack` does.
+    """
     if entry.source is None or entry.size <= limits.COPY_BUFFER:
         yield memoryview(read_whole(entry))
         return

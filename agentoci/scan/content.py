@@ -45,6 +45,15 @@ def scan_content(
     return scanner.finish()
 
 
+def without_secrets(text: str) -> str:
+    """The text with every secret in it redacted, for logs."""
+    content = text.encode("utf-8", "surrogateescape")
+    for _, start, end in reversed(secrets(content, binary=False)):
+        shown = redacted(content[start:end]).encode()
+        content = content[:start] + shown + content[end:]
+    return content.decode("utf-8", "surrogateescape")
+
+
 def _parts(piece: bytes | memoryview) -> Iterator[bytes | memoryview]:
     if len(piece) <= WHOLE:
         yield piece

@@ -15,7 +15,7 @@ _DENIED: Final = re.compile(
     r"|id_(?:rsa|dsa|ecdsa|ed25519)(?:_sk)?"
     r"|\.aws/(?:credentials|config)"
     r"|[._]netrc"
-    r"|\.env(?:\.(?!example$|sample$|template$|dist$|defaults?$)[^/]+)?|[^/]*[^/.]\.env|\.envrc"
+    r"|\.env(?:\.(?!example$|sample$|template$|dist$|defaults?$)[^/]+)?|\.envrc"
     r"|\.git-credentials"
     r"|\.docker/config\.json|\.dockercfg"
     r"|\.kube/config"
