@@ -1,0 +1,228 @@
+"""Convert: other tools' files become definitions, and agents become what other tools read."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from agentoci._internal import files, limits
+from agentoci.api.ends import find_in_layout
+from agentoci.api.locations import LayoutLocation, parse_location
+from agentoci.content.protocols import Fetcher
+from agentoci.errors import Conflict, Invalid
+from agentoci.interop.formats import ExportFormat, ImportFormat, export_to, import_from, recognise
+from agentoci.interop.imported import KNOWLEDGE, Imported, ImportedAgent
+from agentoci.interop.losses import Loss
+from agentoci.interop.subject import Exported, ImageFacts, Subject
+from agentoci.spec import mediatypes
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.reference import Reference
+from agentoci.store.images import Image, read_image
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+__all__ = [
+    "ExportFormat",
+    "Exported",
+    "ImportFormat",
+    "Imported",
+    "ImportedAgent",
+    "Loss",
+    "convert_from",
+    "convert_to",
+    "definition_text",
+    "write_exported",
+    "write_imported",
+]
+
+_KNOWLEDGE_IN_IMAGE: Final = "agent/knowledge/"
+_MAX_KNOWLEDGE: Final = 64 * limits.MIB
+"""Of an image's knowledge that is converted; it is held in memory."""
+
+
+class TooMuchKnowledge(Invalid):
+    """An agent with more knowledge than a skill can carry."""
+
+
+class AlreadyThere(Conflict):
+    """A file that a conversion would write is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportOptions:
+    """`name` is that of an MCP server, `url` where the agent answers."""
+
+    name: str | None = None
+    url: str | None = None
+
+
+def convert_from(
+    path: Path, form: ImportFormat | None = None, *, name: str | None = None
+) -> tuple[ImportFormat, Imported]:
+    """Read another tool's file or folder; None recognises its format. Writes nothing.
+
+    Every definition is valid. Raises NotFound, Invalid and SourceFaults.
+    """
+    from agentoci.definition.read import check_document
+
+    if form is None:
+        form, path = recognise(path)
+    imported = import_from(path, form, name=name)
+    for agent in imported.agents:
+        check_document(agent.document, what=f"{path}: {agent.name}")
+    return form, imported
+
+
+def definition_text(agent: ImportedAgent) -> str:
+    """The text of its `.agentdef`."""
+    from agentoci.interop.yamlout import dump_yaml
+
+    return dump_yaml(agent.document)
+
+
+def write_imported(imported: Imported, folder: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write what builds the agents: the first one to `folder`, others to `folder/agents/NAME`.
+
+    Raises AlreadyThere before anything is written, unless `overwrite`.
+    """
+    written: list[Path] = []
+    plan: dict[Path, bytes | Path] = {}
+    for index, agent in enumerate(imported.agents):
+        place = folder if index == 0 else folder / "agents" / agent.name
+        plan[place / f"{agent.name}.agentdef"] = definition_text(agent).encode()
+        plan[place / "Agentfile"] = agent.agentfile().encode()
+        plan |= {place / KNOWLEDGE / file.path: file.source for file in agent.files}
+    _check_free(plan, overwrite=overwrite)
+    for path, source in plan.items():
+        _write(path, source)
+        written.append(path)
+    return written
+
+
+def convert_to(
+    engine: Engine, thing: str, form: ExportFormat, options: ExportOptions | None = None
+) -> Exported:
+    """An image (here, at a registry, in `oci:DIR`) or an `.agentdef` in another format.
+
+    Raises Invalid when the format needs what there is not, and what reading the image raises.
+    """
+    options = options or ExportOptions()
+    path = Path(thing)
+    if path.is_file():
+        subject = _of_definition(path)
+    elif path.is_dir():
+        raise Invalid(
+            f"{thing} is a folder", hint="build it, and convert the image; or its .agentdef"
+        )
+    else:
+        subject = _of_image(engine, thing, remote=form is ExportFormat.MCP_SERVER)
+    return export_to(subject, form, name=options.name, url=options.url)
+
+
+def write_exported(exported: Exported, target: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write it: one file as `target`, or into that folder; several into the folder `target`.
+
+    Raises AlreadyThere before anything is written, unless `overwrite`.
+    """
+    whole = len(exported.files) > 1 or "/" in exported.main[0]
+    plan: dict[Path, bytes | Path] = {}
+    for path, content in exported.files.items():
+        plan[target / path if whole or target.is_dir() else target] = content
+    _check_free(plan, overwrite=overwrite)
+    for where, source in plan.items():
+        _write(where, source)
+    return list(plan)
+
+
+def _check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
+    there = [path for path in paths if path.exists() or path.is_symlink()]
+    if there and not overwrite:
+        more = f", and {len(there) - 1} more" if there[1:] else ""
+        raise AlreadyThere(f"{there[0]} is there{more}", hint="--force overwrites it")
+
+
+def _write(path: Path, source: bytes | Path) -> None:
+    if isinstance(source, Path) and path.absolute() == source.absolute():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(path) as stream:
+        if isinstance(source, bytes):
+            stream.write(source)
+        else:
+            with source.open("rb") as reader:
+                shutil.copyfileobj(reader, stream)
+    if isinstance(source, Path):
+        path.chmod(source.stat().st_mode & 0o755 | 0o600)
+
+
+def _of_definition(path: Path) -> Subject:
+    from agentoci.definition.read import definition_document, read_definition
+
+    content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
+    definition = read_definition(content, file=str(path))
+    if definition.metadata.parent is not None:
+        raise Invalid(
+            f"{path}: half of it is in its parent, {definition.metadata.parent}",
+            hint="build it, and convert the image",
+        )
+    return Subject(definition_document(definition))
+
+
+def _of_image(engine: Engine, text: str, *, remote: bool) -> Subject:
+    source, root, repository = _locate(engine, text, remote=remote)
+    image = read_image(source, root, what=text)
+    facts = ImageFacts(
+        str(root.digest),
+        repository,
+        bool(image.config.entrypoint),
+        image.manifest.config.media_type in mediatypes.IMAGE_CONFIGS,
+    )
+    return Subject(
+        image.definition, image.config.labels, facts, lambda: _knowledge(source, image, text)
+    )
+
+
+def _locate(engine: Engine, text: str, *, remote: bool) -> tuple[Fetcher, Descriptor, str | None]:
+    """Where the image is, its root, and its HOST/NAME if it has one; `remote` asks there."""
+    location = parse_location(text)
+    if isinstance(location, LayoutLocation):
+        layout, entry = find_in_layout(engine, location)
+        return layout, entry.desc.bare(), None
+    entry_here = None if remote and not location.is_local else engine.transfers.find_here(text)
+    if entry_here is not None:
+        return engine.store, entry_here.desc.bare(), _name_at_registry(location)
+    reference = engine.transfers.at_registry(location)
+    repository = engine.client.repository(reference)
+    return repository, repository.resolve(reference.selector), reference.name
+
+
+def _name_at_registry(reference: Reference) -> str | None:
+    return None if reference.is_local else reference.name
+
+
+def _knowledge(source: Fetcher, image: Image, what: str) -> Mapping[str, bytes]:
+    """The files of its knowledge; raises TooMuchKnowledge."""
+    from agentoci.layers.packed import naming, read_members
+
+    wanted: dict[int, dict[str, str]] = {}
+    for entry in image.inventory(source).entries:
+        if entry.path.startswith(_KNOWLEDGE_IN_IMAGE) and entry.link is None:
+            inner = entry.path.removeprefix(_KNOWLEDGE_IN_IMAGE)
+            wanted.setdefault(entry.layer, {})[entry.path] = inner
+    found: dict[str, bytes] = {}
+    left, layers = _MAX_KNOWLEDGE, image.packed_layers(source)
+    for number, paths in wanted.items():
+        with naming(what), contextlib.closing(read_members(layers[number])) as members:
+            for member, body in members:
+                if member.name in paths and member.kind == "file":
+                    left -= member.size
+                    if left < 0:
+                        most = f"{_MAX_KNOWLEDGE // limits.MIB} MiB"
+                        raise TooMuchKnowledge(f"{what}: more than {most} of knowledge")
+                    found[paths[member.name]] = body.read_whole()
+    return dict(sorted(found.items()))

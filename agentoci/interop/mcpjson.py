@@ -1,0 +1,107 @@
+"""`mcp.json`, as editors and desktop programs keep it: servers become tools of a definition."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from agentoci.definition.yamlio import load
+from agentoci.errors import SourceFaults
+from agentoci.interop.imported import (
+    Imported,
+    ImportedAgent,
+    add_tool,
+    name_from,
+    new_document,
+    put,
+    read_file,
+)
+from agentoci.interop.losses import Losses
+from agentoci.interop.mcpserver import arguments, clean_url, settings
+from agentoci.interop.names import agent_name
+from agentoci.interop.taking import Path as Steps
+from agentoci.interop.taking import Taking, show
+from agentoci.spec.jsonio import Json
+
+_KEYS: Final[tuple[tuple[str, ...], ...]] = (("mcpServers",), ("servers",), ("mcp", "servers"))
+"""Where the servers stand: Claude and most others; VS Code; VS Code's settings."""
+
+_URLS: Final = ("url", "serverUrl", "httpUrl")
+_COMMENT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_DEFAULT: Final = "a definition has no such setting"
+_REASONS: Final = {
+    "inputs": "who runs the agent sets the variables; nobody is asked",
+    "envFile": "files of variables are read at run time, if at all",
+    "autoApprove": "which tools may be called unasked is the runtime's to decide",
+    "alwaysAllow": "which tools may be called unasked is the runtime's to decide",
+}
+
+
+def from_mcp_json(path: Path, *, name: str | None = None) -> Imported:
+    """An agent that has the servers of the file as tools; raises SourceFaults and NotFound."""
+    located = load(_without_comments(read_file(path)), file=str(path))
+    losses, taking = Losses(), Taking.of(located)
+    called = agent_name(name or name_from(path))
+    start = next((key for key in _KEYS if isinstance(taking.peek(*key), dict)), None)
+    if start is None:
+        hint = "an object mcpServers (or servers) with an entry for each server"
+        raise SourceFaults([located.fault((), "no MCP servers in it", hint=hint)])
+    tools: list[Json] = []
+    for server in taking.mapping(*start):
+        _add(taking, (*start, server), tools, losses)
+    taking.check()
+    document = new_document(called)
+    put(document, "spec.requires.tools", tools)
+    taking.note_left(losses, _REASONS, _DEFAULT)
+    return Imported((ImportedAgent(called, document),), losses.all())
+
+
+def _add(taking: Taking, path: Steps, tools: list[Json], losses: Losses) -> None:
+    taking.mapping(*path)
+    server = str(path[-1])
+    if taking.take(*path, "disabled") is True or taking.take(*path, "enabled") is False:
+        losses.note(show(path), taking.take(*path), "the server is switched off there: left out")
+        return
+    name = agent_name(server, otherwise="server")
+    if name != server:
+        losses.note(show(path), server, f"the name is written {name}")
+    tool: dict[str, Json] = {"name": name}
+    if use := taking.text(*path, "description"):
+        tool["interface"] = use
+    tool["mcp"] = read_server(taking, path, losses)
+    add_tool(tools, tool, show(path), losses)
+
+
+def read_server(taking: Taking, path: Steps, losses: Losses) -> dict[str, Json]:
+    """The `mcp` block of one entry."""
+    kind = taking.text(*path, "type") or taking.text(*path, "transport")
+    urls = [url for key in _URLS if (url := taking.text(*path, key))]
+    made: dict[str, Json] = {}
+    if urls:
+        put(made, "url", clean_url(urls[0], show((*path, "url")), losses))
+        headers = taking.pairs(*path, "headers")
+        put(made, "headers", settings(headers, show((*path, "headers")), losses))
+        if kind == "sse":
+            losses.note(show((*path, "type")), kind, "the server must speak streamable HTTP")
+        return made
+    put(made, "command", taking.text(*path, "command"))
+    args = taking.texts(*path, "args")
+    put(made, "args", arguments(args, show((*path, "args")), losses))
+    env = taking.pairs(*path, "env")
+    put(made, "env", settings(env, show((*path, "env")), losses))
+    put(made, "cwd", taking.text(*path, "cwd"))
+    return made
+
+
+def _without_comments(content: bytes) -> bytes:
+    """Editors allow comments; what follows keeps its place."""
+
+    def blank(match: re.Match[str]) -> str:
+        found = match.group()
+        return found if found.startswith('"') else re.sub(r"[^\n]", " ", found)
+
+    try:
+        return _COMMENT.sub(blank, content.decode()).encode()
+    except UnicodeDecodeError:
+        return content

@@ -1,0 +1,72 @@
+"""YAML for people and for every reader: block style, nothing that two readers take differently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from agentoci.definition.scalars import resolve
+from agentoci.spec.jsonio import Json
+
+if TYPE_CHECKING:
+    import yaml
+
+_WIDTH: Final = 100
+
+
+def dump_yaml(document: Mapping[str, Json]) -> str:
+    """The document as YAML, keys in their order.
+
+    `yamlio.load` reads it back to the same, and so do readers of YAML 1.1: a text that either
+    could take for something else is in quotes.
+    """
+    import yaml
+
+    made: str = yaml.dump(
+        dict(document),
+        Dumper=_dumper(),
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=False,
+        width=_WIDTH,
+    )
+    return made
+
+
+@cache
+def _dumper() -> type[yaml.SafeDumper]:
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Without aliases; texts of several lines stay lines."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            del data
+            return True
+
+        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: FBT001, FBT002
+            del indentless
+            super().increase_indent(flow, indentless=False)
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=_style(text))
+
+    Dumper.add_representer(str, represent)
+    return Dumper
+
+
+def _style(text: str) -> str | None:
+    """How a text is written; None leaves it to the emitter."""
+    if any(char in text for char in "\r\x85\u2028\u2029\ufeff") or "\t" in text:
+        return '"'
+    if "\n" in text:
+        return "|" if text.strip() and not text[0].isspace() else '"'
+    return None if isinstance(_meaning(text), str) else "'"
+
+
+def _meaning(text: str) -> Json:
+    try:
+        return resolve(text)
+    except ValueError:
+        return None
