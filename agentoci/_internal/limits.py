@@ -81,6 +81,9 @@ MAX_DEFINITION_BYTES: Final = 256 * KIB
 MAX_YAML_DEPTH: Final = 32
 """Nesting of a YAML file of the user's."""
 
+MAX_ANCESTORS: Final = 64
+"""Definitions that one is merged from; each may be a file or an image of somebody else."""
+
 MAX_AGENTFILE_BYTES: Final = MIB
 """An Agentfile with heredocs."""
 
@@ -116,6 +119,9 @@ MAX_EXPANSION_RATIO: Final = 200
 
 FREE_EXPANSION_BYTES: Final = 64 * MIB
 """What a layer may always unpack to, however small its packed form is."""
+
+MAX_SKILL_BYTES: Final = 256 * MIB
+"""The layers of an artifact that skills are taken from: these are texts, scripts and templates."""
 
 COPY_BUFFER: Final = 256 * KIB
 """File to file; larger buffers fall out of the cache and cost a fifth more."""
