@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from agentoci.api.ends import entry_meant, find_in_layout
 from agentoci.api.locations import ArchiveLocation, LayoutLocation, parse_any_location
 from agentoci.builder.options import BuildOptions
+from agentoci.builder.report import BuildReport
 from agentoci.content.protocols import Fetcher
 from agentoci.errors import NotFound
 from agentoci.release.changelog import render_changelog
@@ -103,7 +104,12 @@ def _as_path(engine: Engine, text: str) -> Path | None:
 
 
 def build_candidate(
-    engine: Engine, path: Path, options: BuildOptions | None = None, *, name: str | None = None
+    engine: Engine,
+    path: Path,
+    options: BuildOptions | None = None,
+    *,
+    name: str | None = None,
+    report: BuildReport | None = None,
 ) -> Descriptor:
     """Build a folder or an `.agentdef` without a name for it, with the cache.
 
@@ -116,7 +122,7 @@ def build_candidate(
         context, chosen = path.parent, replace(chosen, file=path)
     chosen = replace(chosen, tags=(), name=chosen.name or name)
     before = {entry.digest for entry in engine.store.index.read()}
-    root = engine.builds.build(context, chosen).root
+    root = engine.builds.build(context, chosen, report=report).root
     if root.digest not in before:
         with engine.writable_store.index.changing() as change:
             change.remove(lambda entry: entry.digest == root.digest and entry.name is None)

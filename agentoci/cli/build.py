@@ -103,7 +103,7 @@ def build_command(
     if switches["dry_run"]:
         _show_plan(engine.builds.plan(path, options))
         return
-    report = _Report(quiet=switches["quiet"])
+    report = Steps(quiet=switches["quiet"])
     with showing(engine, quiet=switches["quiet"], bars=False):  # of the images that FROM names
         built = engine.builds.build(path, options, report=report)
     report.summary(built)
@@ -139,7 +139,7 @@ def _push(engine: Engine, tags: Sequence[Reference], *, quiet: bool) -> None:
         pushed(engine, str(first), None, options=options, quiet=quiet)
 
 
-class _Report:
+class Steps:
     """Steps as docker's builder prints them."""
 
     def __init__(self, *, quiet: bool) -> None:

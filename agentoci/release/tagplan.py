@@ -15,10 +15,11 @@ LATEST: Final = "latest"
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A tag that stays where it is, and why."""
+    """A tag that stays where it is, and why: `higher` is the release that it stands for."""
 
     tag: str
     reason: str
+    higher: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def plan_tags(existing: Iterable[str], version: Version) -> TagPlan:
     for name, line in lines.items():
         higher = _higher(history, version, line)
         if higher is not None:
-            kept.append(Kept(name, f"{higher} is higher"))
+            kept.append(Kept(name, f"{higher} is higher", higher))
         else:
             moves.append(name)
     return TagPlan(tag, tuple(moves), tuple(kept))

@@ -106,6 +106,30 @@ def test_version_that_means_something_else(
     assert set(meanings(agent, name).values()) == {newer}
 
 
+# Release
+
+
+def test_releases_follow_each_other(agent: Agent, context: Path, name: str) -> None:
+    first = agent("release", name, context).out.strip()
+    tags = ("2.1.0", "2.1", "2", "latest")  # the version is the one declared
+    assert meanings(agent, name) == dict.fromkeys(tags, first)
+    assert agent("release", name, context).out.strip() == first
+    (context / "notes.md").write_text("Talk is dear.\n")
+    assert agent("release", "--dry-run", name, context).out == "2.1.1\n"
+    candidate = agent("release", "--pre", "rc", "--format", "json", name, context).json
+    assert (candidate["tag"], candidate["moved"]) == ("2.1.1-rc.1", ["2.1.1-rc.1"])
+    done = agent("release", "--format", "json", name, context).json
+    assert (done["before"], done["verdict"], done["tag"]) == ("2.1.0", "PATCH", "2.1.1")
+    assert done["moved"] == ["2.1.1", "2.1", "2", "latest"]
+    found = {"2.1.0": first, "2.1.1-rc.1": candidate["digest"]}
+    assert meanings(agent, name) == found | dict.fromkeys(done["moved"], done["digest"])
+    assert agent("inspect", "--remote", f"{name}:2").json["digest"] == done["digest"]
+    assert (
+        "2.1.0 is released already, with other content"
+        in agent("release", "--version", "2.1.0", name, context, code=7).err
+    )
+
+
 # Pull
 
 

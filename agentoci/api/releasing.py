@@ -1,0 +1,289 @@
+"""Release: what changed decides the version; the image is pushed by digest, then gets its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from semver import Version
+
+from agentoci.api.diffing import build_candidate, diff
+from agentoci.api.revisions import origin_of
+from agentoci.api.shelves import Shelf, agent_name, open_shelf
+from agentoci.api.tagging import Tagged, Tagging
+from agentoci.builder.options import BuildOptions
+from agentoci.builder.report import BuildReport, Layer, Step
+from agentoci.release.changes import AgentDiff
+from agentoci.release.history import History, release_of
+from agentoci.release.next import NOTHING, VersionTaken, choose, is_news, last_before
+from agentoci.release.notes import release_notes
+from agentoci.release.rules import Level
+from agentoci.release.tagplan import Kept, TagPlan, plan_tags
+from agentoci.release.verdict import Verdict, judge
+from agentoci.release.wishes import Part, Wish
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.version import TagVersion
+from agentoci.store.images import read_image
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+__all__ = ["Kept", "Level", "Part", "ReleaseOptions", "Released", "Wish", "release"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseOptions:
+    """How to release: `wish` is what is said of the version, `build` how the image is built.
+
+    `source` and `revision` are what the image says of its origin (None: what git or the CI job
+    says); `notes` asks for the notes; `dry_run` plans and changes nothing at the repository.
+    """
+
+    wish: Wish = field(default_factory=Wish)
+    build: BuildOptions = field(default_factory=BuildOptions)
+    source: str | None = None
+    revision: str | None = None
+    notes: bool = False
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What a release did, or would do.
+
+    `digest` is None only in a plan (a dry run); `before` is the tag of the release that it was
+    compared with, None for the first. When there was nothing to release, `changed` is False, and
+    `version` and `digest` are those that are there. `moved` are the tags that changed, or would.
+    """
+
+    repository: str
+    version: Version
+    tag: str
+    digest: Digest | None
+    verdict: Verdict
+    before: str | None = None
+    changed: bool = True
+    moved: tuple[str, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    notes: str | None = None
+    requests: int = 0
+    is_plan: bool = False
+
+
+def release(
+    engine: Engine,
+    repository: str,
+    path: Path,
+    options: ReleaseOptions | None = None,
+    *,
+    report: BuildReport | None = None,
+) -> Released:
+    """Release a folder or an `.agentdef` as the next version of `HOST/NAME` or `oci:DIR:NAME`.
+
+    Nothing changed: nothing is released, and tags that a release before left behind are set right.
+    Running it again after it was stopped anywhere completes it. Raises VersionTooSmall when the
+    change needs a larger step than was wished, VersionTaken, VersionUnclear, and what building,
+    comparing and pushing raise.
+    """
+    options = options or ReleaseOptions()
+    build = replace(options.build, tags=(), name=options.build.name or agent_name(repository))
+    with open_shelf(engine, repository, write=not options.dry_run) as shelf:
+        work = _Work(engine, shelf, path, replace(options, build=build), report)
+        if options.dry_run:
+            return work.run()
+        with engine.writable_store.using():
+            return work.run()
+
+
+@dataclass(slots=True)
+class _Work:
+    engine: Engine
+    shelf: Shelf
+    path: Path
+    options: ReleaseOptions
+    report: BuildReport | None
+    tags: list[str] = field(default_factory=list)
+    history: History = field(default_factory=lambda: History(()))
+    meanings: dict[str, Descriptor] = field(default_factory=dict)
+    before: int = 0
+
+    def run(self) -> Released:
+        engine, wish = self.engine, self.options.wish
+        self.before = engine.client.requests if engine.has_client else 0
+        steps = None if self.report is None else _StepsOnly(self.report)
+        candidate = build_candidate(engine, self.path, self.options.build, report=steps)
+        declared = self._declared(candidate)
+        self.tags = self.shelf.tags()
+        self.history = History.of(self.tags)
+        standing = None if wish.version is None else self.history.named(wish.version)
+        if standing is not None:
+            return self._stand_by(standing)
+        last = last_before(wish, self.history)
+        changes = None if last is None else self._since(last)
+        verdict = Verdict(Level.NONE, ()) if changes is None else judge(changes)
+        if last is not None and verdict.level is Level.NONE and not self._asked(declared, last):
+            return self._finish(last)
+        version = choose(
+            wish, declared, self.history, verdict.level, [r.title for r in verdict.decisive]
+        )
+        if (newest := self._same_pre(version)) is not None:
+            return self._finish(newest)
+        return self._release(version, verdict, last, changes)
+
+    def _declared(self, candidate: Descriptor) -> Version:
+        text = read_image(self.engine.store, candidate, what=str(self.path)).version
+        return Version.parse(text) if Version.is_valid(text) else NOTHING
+
+    def _asked(self, declared: Version, last: TagVersion) -> bool:
+        """Whether a version was named that is not there yet: it is released without a change.
+
+        A part to raise is none: each time it would be another one.
+        """
+        wish = self.options.wish
+        return wish.version is not None or (wish.part is None and is_news(declared, last))
+
+    def _stand_by(self, standing: TagVersion) -> Released:
+        """The version that was wished is there: fine, when it is what would be released."""
+        verdict = judge(self._since(standing))
+        if verdict.level is Level.NONE:
+            return self._finish(standing)
+        raise VersionTaken(
+            f"{self.shelf.shown}:{standing.tag} is released already, with other content "
+            f"({'; '.join(reason.title for reason in verdict.decisive)})",
+            hint="choose a higher version",
+        )
+
+    def _same_pre(self, version: Version) -> TagVersion | None:
+        """The pre-release before this one, when nothing changed since."""
+        word = self.options.wish.pre
+        newest = None if word is None else self.history.newest_pre(version, word)
+        if newest is None or judge(self._since(newest)).level is not Level.NONE:
+            return None
+        return newest
+
+    def _since(self, tag: TagVersion) -> AgentDiff:
+        """What changed from a release to what is to be released."""
+        folder = str(self.path.absolute())
+        there = self.shelf.named(self._meaning(tag).digest)
+        return diff(self.engine, there, folder, texts=False, options=self.options.build)
+
+    def _meaning(self, tag: TagVersion) -> Descriptor:
+        if tag.tag not in self.meanings:
+            found = self.shelf.meanings([tag.tag])
+            if tag.tag not in found:
+                raise VersionTaken(f"{self.shelf.shown}:{tag.tag} is listed, and not there")
+            self.meanings.update(found)
+        return self.meanings[tag.tag]
+
+    def _release(
+        self,
+        version: Version,
+        verdict: Verdict,
+        last: TagVersion | None,
+        changes: AgentDiff | None,
+    ) -> Released:
+        plan = plan_tags(self.tags, version)
+        done = Released(
+            self.shelf.shown,
+            version,
+            plan.version,
+            None,
+            verdict,
+            None if last is None else last.tag,
+            moved=(plan.version, *plan.moves),
+            kept=plan.kept,
+            notes=self._notes(version, changes),
+        )
+        if not self.options.dry_run:
+            root = self._build(version)
+            self.shelf.push(root)
+            done = self._tagged(done, root, plan)
+        return self._counted(done)
+
+    def _build(self, version: Version) -> Descriptor:
+        options = self.options
+        origin = origin_of(
+            self._folder, self.engine.settings, source=options.source, revision=options.revision
+        )
+        if origin.dirty:
+            self.engine.warn(f"{self.path}: has changes that are not committed")
+        annotations = {**origin.annotations, **options.build.annotations}
+        build = replace(options.build, version=str(version), annotations=annotations)
+        warnings = None if self.report is None else _WarningsOnly(self.report)
+        return build_candidate(self.engine, self.path, build, report=warnings)
+
+    @property
+    def _folder(self) -> Path:
+        return self.path.parent if self.path.is_file() else self.path
+
+    def _finish(self, tag: TagVersion) -> Released:
+        """Nothing is to be released; tags that were left behind are set right."""
+        root = self._meaning(tag)
+        version = release_of(tag)
+        plan = plan_tags(self.tags, version)
+        earlier = None if tag.prerelease else self.history.last(below=version)
+        done = Released(
+            self.shelf.shown,
+            version,
+            tag.tag,
+            root.digest,
+            Verdict(Level.NONE, ()),
+            tag.tag,
+            changed=False,
+            notes=self._notes(version, None if earlier is None else self._between(earlier, tag)),
+        )
+        if not self.options.dry_run:
+            return self._counted(self._tagged(done, root, plan))
+        there = self.shelf.meanings(plan.moves)
+        late = [t for t in plan.moves if t not in there or there[t].digest != root.digest]
+        return self._counted(replace(done, moved=tuple(late), kept=plan.kept))
+
+    def _tagged(self, done: Released, root: Descriptor, plan: TagPlan) -> Released:
+        tagging = Tagging(self.shelf, root, done.version, self.engine.warn)
+        tagged: Tagged = tagging.run(plan)
+        return replace(done, digest=root.digest, moved=tagged.moved, kept=tagged.kept)
+
+    def _between(self, earlier: TagVersion, later: TagVersion) -> AgentDiff | None:
+        if not self.options.notes:
+            return None
+        names = [self.shelf.named(self._meaning(tag).digest) for tag in (earlier, later)]
+        return diff(self.engine, names[0], names[1], texts=False)
+
+    def _notes(self, version: Version, changes: AgentDiff | None) -> str | None:
+        if not self.options.notes:
+            return None
+        date = self.engine.clock.now().date().isoformat()
+        return release_notes(changes, str(version), date)
+
+    def _counted(self, done: Released) -> Released:
+        requests = self.engine.client.requests if self.engine.has_client else 0
+        return replace(done, requests=requests - self.before, is_plan=self.options.dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _StepsOnly:
+    """Of the first build, which does not know its version yet."""
+
+    inner: BuildReport
+
+    def step(self, step: Step, layers: Sequence[Layer]) -> None:
+        self.inner.step(step, layers)
+
+    def warning(self, text: str) -> None:
+        """The second build says it again, if it is still true."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WarningsOnly:
+    """Of the second build, which repeats the steps of the first one."""
+
+    inner: BuildReport
+
+    def step(self, step: Step, layers: Sequence[Layer]) -> None:
+        """Told already."""
+
+    def warning(self, text: str) -> None:
+        self.inner.warning(text)
