@@ -225,6 +225,11 @@ def _one_line(text: str) -> str:
     return clean(text if text.isprintable() else " ".join(text.split("\n")).replace("\t", " "))
 
 
+def lines(text: str) -> None:
+    """Several lines of result, such as a fault with the source line that it is drawn under."""
+    print(clean(text))
+
+
 def log_line(text: str, stream: str, *, end: str) -> None:
     """What an agent said, on the stream where it said it."""
     print(text, end=end, file=sys.stderr if stream == "stderr" else sys.stdout, flush=True)

@@ -53,10 +53,12 @@ def check_constraints(document: Mapping[str, Json], *, what: str) -> list[Checke
 
     Raises InvalidDefinition with all that is wrong; `what` names the definition.
     """
+    from agentoci.definition.problems import Problem
+
     problems = constraint_problems(document)
     if problems:
-        listed = "; ".join(f"{show_path(p.path)}: {p.message}" for p in problems)
-        raise InvalidDefinition(f"{what}: {listed}", hint=problems[0].hint)
+        told = [Problem(found.path, found.message, found.hint) for found in problems]
+        raise InvalidDefinition(document, told, what=what)
     return decided(document)
 
 

@@ -25,7 +25,17 @@ _FLAG_WORDS: Final = {
 
 
 class InvalidDefinition(Invalid):
-    """A definition put together from the user's files that does not say what it should."""
+    """A definition put together from the user's files that does not say what it should.
+
+    `problems` are what is wrong with `document`.
+    """
+
+    def __init__(
+        self, document: Mapping[str, Json], problems: Sequence[Problem], *, what: str
+    ) -> None:
+        super().__init__(f"{what}: {_listed(problems)}", hint=problems[0].hint)
+        self.document = document
+        self.problems = tuple(problems)
 
 
 class CorruptDefinition(Integrity):
@@ -64,7 +74,7 @@ def check_document(document: Mapping[str, Json], *, what: str) -> AgentDefinitio
     """
     checked = _checked(document)
     if isinstance(checked, list):
-        raise InvalidDefinition(f"{what}: {_listed(checked)}", hint=checked[0].hint)
+        raise InvalidDefinition(document, checked, what=what)
     return checked
 
 

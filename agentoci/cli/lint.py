@@ -1,0 +1,231 @@
+"""agent lint and agent validate."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agentoci.cli import output
+from agentoci.cli.params import PAIR, format_option
+from agentoci.errors import Difference, Invalid
+
+if TYPE_CHECKING:
+    from agentoci.api.linting import Finding, Fixed, LintOptions, Validated
+
+
+class LintFailed(Invalid):
+    """There are errors: what was linted does not build, or must not."""
+
+
+class WarningsFound(Difference):
+    """There are warnings, and --strict was given."""
+
+
+class NotValid(Invalid):
+    """A file that was validated has faults."""
+
+
+def _show_rules(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    """`--rules` prints the table and ends, as `--help` does."""
+    if not value:
+        return
+    from agentoci.api.linting import RULES
+
+    rows = [
+        (rule.id, rule.severity.value, "fix" if rule.fixable else "", rule.summary)
+        for rule in RULES.values()
+    ]
+    output.table(("RULE", "SEVERITY", "", "WHAT IT FINDS"), rows)
+    ctx.exit()
+
+
+def _show_variables(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001
+    """`--variables` prints what constraints may speak of, and ends."""
+    if not value:
+        return
+    from agentoci.api.linting import VARIABLES
+
+    rows = [(v.name, str(v.kind), v.known, v.meaning) for v in VARIABLES.values()]
+    output.table(("VARIABLE", "KIND", "KNOWN AT", "MEANING"), rows)
+    ctx.exit()
+
+
+@click.command("lint")
+@click.argument("path", type=click.Path(path_type=Path), default=Path())
+@click.option(
+    "-f",
+    "--file",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Agentfile or .agentdef (PATH/Agentfile, else the only .agentdef in PATH).",
+)
+@click.option("--build-arg", "build_args", type=PAIR, multiple=True, help="Value of an ARG.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "sarif"]),
+    default="text",
+    show_default=True,
+    help="How to print.",
+)
+@click.option("--fix", "fixing", is_flag=True, help="Mend what can be mended without a doubt.")
+@click.option("--strict", is_flag=True, help="Fail by warnings, too (exit code 3).")
+@click.option("--disable", "disabled", multiple=True, help="Rule to leave out; repeatable.")
+@click.option(
+    "--allow-secret",
+    "allowed",
+    multiple=True,
+    help="Id of a finding that is no secret; repeatable.",
+)
+@click.option(
+    "--rules",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_rules,
+    help="List the rules and exit.",
+)
+@click.option(
+    "--variables",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_variables,
+    help="List what constraints may speak of and exit.",
+)
+def lint_command(
+    path: Path,
+    file: Path | None,
+    build_args: Sequence[tuple[str, str]],
+    form: str,
+    disabled: Sequence[str],
+    allowed: Sequence[str],
+    *,
+    fixing: bool,
+    strict: bool,
+) -> None:
+    """Find what is wrong, or likely so, with the folder of an agent.
+
+    Everything that `agent build` would refuse, all at once, and what builds but was hardly meant.
+    Nothing is built, and no registry is asked. The exit code is 2 for errors, 3 for warnings with
+    --strict, else 0.
+
+    \b
+    Examples:
+      agent lint
+      agent lint --strict --format sarif ./coordinator >lint.sarif
+      agent lint --fix --disable base-unpinned .
+    """
+    from agentoci.api.linting import LintOptions, fix, lint
+
+    options = LintOptions(file, dict(build_args), frozenset(disabled), frozenset(allowed))
+    findings = lint(path, options)
+    if fixing:
+        _show_fixes(fix(findings))
+        findings = lint(path, options)
+    _show(findings, form)
+    _conclude(findings, options, strict=strict)
+
+
+def _show(findings: Sequence[Finding], form: str) -> None:
+    if form == "sarif":
+        from agentoci.api.linting import to_sarif
+
+        output.document(to_sarif(findings))
+    elif form == "json":
+        output.document([finding.to_json() for finding in findings])
+    else:
+        for finding in findings:
+            output.lines(_text(finding))
+
+
+def _text(finding: Finding) -> str:
+    fault = finding.fault
+    head, *rest = fault.render().split("\n")
+    place = f"{fault.file}:{fault.line}:{fault.column}: "
+    message = head.removeprefix(place)
+    return "\n".join([f"{place}{finding.severity}: {message} [{finding.rule}]", *rest])
+
+
+def _show_fixes(fixed: Sequence[Fixed]) -> None:
+    for each in fixed:
+        output.talk(f"{each.file}:{each.line}")
+        output.talk(f"  - {each.before}")
+        if each.after is not None:
+            output.talk(f"  + {each.after}")
+    output.talk(f"mended {output.counted(len(fixed), 'line')}")
+
+
+def _conclude(findings: Sequence[Finding], options: LintOptions, *, strict: bool) -> None:
+    """Say how many there are; raise when that fails the lint."""
+    del options
+    counts = Counter(finding.severity.value for finding in findings)
+    said = ", ".join(
+        output.counted(counts[kind], kind) for kind in ("error", "warning", "note") if counts[kind]
+    )
+    fixable = sum(finding.fix is not None for finding in findings)
+    hint = f"agent lint --fix mends {fixable} of them" if fixable else None
+    if counts["error"]:
+        raise LintFailed(said, hint=hint)
+    if counts["warning"] and strict:
+        raise WarningsFound(said, hint=hint)
+    output.talk(said or "nothing found")
+
+
+@click.command("validate")
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@format_option
+def validate_command(files: Sequence[Path], form: str) -> None:
+    """Check a definition, an Agentfile or another file by itself.
+
+    The name says what a file is: *.agentdef, Agentfile, *.agentinst, SKILL.md, agent.lock,
+    compatibility.json. The exit code is 2 when one has faults.
+
+    \b
+    Examples:
+      agent validate coordinator.agentdef Agentfile
+      agent validate --format json compatibility.json
+    """
+    from agentoci.api.linting import validate
+
+    checked = [validate(file) for file in files]
+    if form == "json":
+        output.document([_validated_json(each) for each in checked])
+    else:
+        for each in checked:
+            _show_validated(each)
+    if bad := [each for each in checked if each.faults]:
+        count = sum(len(each.faults) for each in bad)
+        raise NotValid(f"{output.counted(count, 'fault')} in {output.counted(len(bad), 'file')}")
+
+
+def _show_validated(checked: Validated) -> None:
+    for fault in checked.faults:
+        output.lines(fault.render())
+    if not checked.faults:
+        remark = f" ({checked.remark})" if checked.remark else ""
+        output.result(f"{checked.file}: ok{remark}")
+
+
+def _validated_json(checked: Validated) -> dict[str, object]:
+    faults = [
+        {
+            "line": fault.line,
+            "column": fault.column,
+            "width": fault.width,
+            "message": fault.message,
+            "hint": fault.hint,
+        }
+        for fault in checked.faults
+    ]
+    return {
+        "file": checked.file,
+        "kind": checked.kind,
+        "valid": not faults,
+        "faults": faults,
+        "remark": checked.remark,
+    }

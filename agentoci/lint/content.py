@@ -1,0 +1,127 @@
+"""Secrets, hidden characters and injected prompts in everything that goes into the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+from agentoci._internal.limits import MIB
+from agentoci.agentfile import Interface
+from agentoci.errors import Fault
+from agentoci.lint.subject import Subject
+from agentoci.scan.content import scan_content
+from agentoci.scan.findings import Finding as Found
+from agentoci.scan.findings import Kind
+from agentoci.scan.names import name_finding
+
+_KNOWLEDGE: Final = "agent/knowledge/"
+
+
+class Target(NamedTuple):
+    """A file to look at: relative to the context, where it is, and what it is read for."""
+
+    path: str
+    where: str
+    kind: Kind
+
+
+class Seen(NamedTuple):
+    """One finding of the scan, and the line that it is on."""
+
+    found: Found
+    line: str
+
+
+def check(subject: Subject) -> None:
+    """Scan every file that is copied, the Agentfile, the definitions and interface files."""
+    for seen in scan_all(list(targets(subject))):
+        _report(subject, seen)
+
+
+def targets(subject: Subject) -> Iterator[Target]:
+    """Everything to scan, once each; what a model reads is read as text."""
+    own = {subject.file: subject.path.as_posix()}
+    own |= {subject.shown(path): subject.context.locate(path) for path in _texts(subject)}
+    for where in own.values():
+        yield Target(_relative(subject, where), where, Kind.TEXT)
+    seen = set(own)
+    for copied in subject.copied:
+        origin = copied.file.origin
+        if origin is None or not origin.is_regular or subject.shown(origin.path) in seen:
+            continue
+        seen.add(subject.shown(origin.path))
+        kind = Kind.TEXT if copied.file.entry.path.startswith(_KNOWLEDGE) else Kind.FILE
+        yield Target(origin.path, subject.context.locate(origin.path), kind)
+
+
+def _texts(subject: Subject) -> Iterator[str]:
+    """Definitions, and files that INTERFACE names."""
+    yield from subject.definitions
+    for stage in subject.agentfile.stages if subject.agentfile else ():
+        for instruction in stage.instructions:
+            if isinstance(instruction, Interface) and instruction.kind == "file":
+                found = subject.context.lookup(instruction.value)
+                if found is not None and found.is_regular:
+                    yield instruction.value
+
+
+def _relative(subject: Subject, where: str) -> str:
+    path, root = Path(where).absolute(), subject.context.root.absolute()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def scan_all(files: Sequence[Target]) -> Iterable[Seen]:
+    """What a scan finds in the files, in their order."""
+    for target in files:
+        yield from scan_target(target)
+
+
+def scan_target(target: Target) -> list[Seen]:
+    """What is found in one file; of one that cannot be read the build says so."""
+    found: list[Found] = []
+    if (named := name_finding(target.path)) is not None:
+        found.append(named)
+    try:
+        with Path(target.where).open("rb") as stream:
+            first = stream.read(MIB)
+            pieces: Iterable[bytes] | bytes = first
+            if len(first) == MIB:
+                pieces = _pieces(first, stream)
+            found += scan_content(target.path, pieces, kind=target.kind)
+    except OSError:
+        return [Seen(each, "") for each in found]
+    return [Seen(each, _line(first, each)) for each in found]
+
+
+def _pieces(first: bytes, stream: IO[bytes]) -> Iterator[bytes]:
+    yield first
+    while piece := stream.read(MIB):
+        yield piece
+
+
+def _line(content: bytes, found: Found) -> str:
+    """The line of a finding, when it is near the start; never that of a secret."""
+    if found.is_secret:
+        return ""
+    lines = content.decode("utf-8", "replace").split("\n", found.line)
+    return lines[found.line - 1].rstrip("\r") if found.line <= len(lines) else ""
+
+
+def _report(subject: Subject, seen: Seen) -> None:
+    found = seen.found
+    if found.id in subject.options.allowed_secrets:
+        return
+    hint = "remove it; what a model reads should say what its reader sees"
+    if found.is_secret:
+        hint = f"remove it and revoke it; if it is none: --allow-secret {found.id}"
+    fault = Fault(
+        subject.shown(found.path),
+        found.line,
+        found.column,
+        found.message,
+        text=seen.line,
+        width=found.width,
+        hint=hint,
+    )
+    subject.add(found.rule, fault, secret=found.id if found.is_secret else "")

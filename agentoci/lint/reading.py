@@ -1,0 +1,171 @@
+"""Reading what is linted: every part as far as it can be read, all faults kept as findings."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from agentoci._internal import files, limits
+from agentoci.agentfile import Agentfile, Copy, Definition, Interface, Stage, parse
+from agentoci.agentfile.tokens import read_lines
+from agentoci.builder.context import Context, OutsideContext
+from agentoci.builder.copying import RESERVED, plan_copy
+from agentoci.builder.loose import agentfile_for
+from agentoci.builder.names import TakenNames
+from agentoci.builder.replay import Trace
+from agentoci.builder.sources import AgentfileMissing, find_agentfile
+from agentoci.definition.constraints import constraint_faults
+from agentoci.definition.places import Located
+from agentoci.definition.read import read_definition
+from agentoci.definition.yamlio import load
+from agentoci.errors import AgentociError, Invalid, SourceFaults
+from agentoci.lint import mending
+from agentoci.lint.compiled import compile_stage
+from agentoci.lint.subject import Copied, Options, Subject
+
+DEFINITION: Final = ".agentdef"
+
+
+def read_subject(root: Path, options: Options) -> Subject:
+    """Read a folder; raises ContextMissing, AgentfileMissing, AmbiguousDefinition and Invalid."""
+    context = Context.open(root, trace=Trace(0))
+    path = options.file or find_agentfile(root)
+    subject = Subject(context, options, path)
+    if path.suffix == DEFINITION:
+        _read_lone_definition(subject)
+    else:
+        _read_agentfile(subject)
+    _read_other_definitions(subject)
+    if subject.agentfile is not None:
+        _plan_copies(subject, subject.agentfile)
+        compile_stage(subject, subject.agentfile.final)
+    return subject
+
+
+def content_of(path: Path, limit: int) -> bytes:
+    """A file that the user named; raises AgentfileMissing."""
+    try:
+        return files.read_at_most(path, limit)
+    except OSError as exc:
+        raise AgentfileMissing(f"{path}: {exc.strerror}", hint="-f names the file") from exc
+
+
+def _read_agentfile(subject: Subject) -> None:
+    raw = content_of(subject.path, limits.MAX_AGENTFILE_BYTES)
+    with collecting(subject, "agentfile-invalid"):
+        subject.lines = read_lines(raw, file=subject.file)
+        subject.agentfile = parse(raw, file=subject.file, build_args=subject.options.build_args)
+    if subject.agentfile is not None:
+        for path in _definitions_of(subject, subject.agentfile):
+            located = check_definition(subject, path)
+            if located is not None:
+                subject.definitions[path] = located
+
+
+def _definitions_of(subject: Subject, agentfile: Agentfile) -> Iterator[str]:
+    """The definition files that the stages name and that are there."""
+    for instruction in agentfile.final.instructions:
+        match instruction:
+            case Definition():
+                path = instruction.path
+            case Interface(kind="name"):
+                path = f"{instruction.value}{DEFINITION}"
+            case _:
+                continue
+        with contextlib.suppress(OutsideContext):
+            found = subject.context.lookup(path)
+            if found is not None and found.is_regular:
+                yield path
+
+
+def _read_lone_definition(subject: Subject) -> None:
+    subject.is_made_up = True
+    content = content_of(subject.path, limits.MAX_DEFINITION_BYTES)
+    subject.lines = tuple(content.decode("utf-8", "replace").split("\n"))
+    located = check_content(subject, content, subject.file)
+    if located is None:
+        return
+    try:
+        name = subject.path.resolve().relative_to(subject.context.root.resolve()).as_posix()
+    except ValueError as exc:
+        raise Invalid(f"{subject.path} is not inside {subject.context.root}") from exc
+    subject.definitions[name] = located
+    with collecting(subject, "build-invalid"):
+        subject.agentfile = agentfile_for(
+            subject.context, subject.path, subject.options, warn=lambda _: None
+        )
+
+
+def _read_other_definitions(subject: Subject) -> None:
+    """Definitions beside: parents, or those that another build names."""
+    for entry in subject.context.listing(""):
+        is_other = entry.path not in subject.definitions and entry.path != subject.path.name
+        if entry.is_regular and entry.path.endswith(DEFINITION) and is_other:
+            check_definition(subject, entry.path)
+
+
+def check_definition(subject: Subject, path: str) -> Located | None:
+    """A definition of the context; None when it has faults, which are reported."""
+    where = Path(subject.context.locate(path))
+    return check_content(
+        subject, content_of(where, limits.MAX_DEFINITION_BYTES), subject.shown(path)
+    )
+
+
+def check_content(subject: Subject, content: bytes, file: str) -> Located | None:
+    """The content of a definition, read; None when it has faults, which are reported."""
+    made: list[Located] = []
+    with collecting(subject, "definition-invalid"):
+        read_definition(content, file=file)
+        made.append(load(content, file=file))
+        for fault in constraint_faults(made[0]):
+            subject.add("constraint-invalid", fault)
+    return made[0] if made else None
+
+
+@contextlib.contextmanager
+def collecting(subject: Subject, rule: str) -> Iterator[None]:
+    """Report what the block raises for the user's files as findings of a rule."""
+    try:
+        yield
+    except SourceFaults as exc:
+        for fault in exc.faults:
+            subject.add(rule, fault, fix=mending.edit_for(fault))
+    except AgentociError as exc:
+        subject.add(rule, subject.at_line(1, 1, exc.message, hint=exc.hint))
+
+
+def _plan_copies(subject: Subject, agentfile: Agentfile) -> None:
+    """The files that the COPYs of the context bring; nothing of other stages or images is read."""
+    for stage in agentfile.stages:
+        names = TakenNames()
+        for path in sorted(RESERVED):
+            names.add_file(path)
+        for instruction in stage.instructions:
+            if isinstance(instruction, Copy) and instruction.from_ is None:
+                with _collecting_copy(subject, instruction):
+                    _plan_copy(subject, stage, instruction, names)
+
+
+def _plan_copy(subject: Subject, stage: Stage, instruction: Copy, names: TakenNames) -> None:
+    planned = plan_copy(instruction, subject.context)
+    if subject.final is stage or stage.name is not None:
+        subject.copied += [Copied(instruction, file) for file in planned]
+    for copied in planned:
+        (names.add_folder if copied.entry.is_folder else names.add_file)(copied.entry.path)
+
+
+@contextlib.contextmanager
+def _collecting_copy(subject: Subject, instruction: Copy) -> Iterator[None]:
+    try:
+        yield
+    except AgentociError as exc:
+        place, width = instruction.place, len("COPY")
+        for source in instruction.sources:
+            if repr(source.text) in exc.message:
+                place, width = source.place, len(source.text)
+                break
+        fault = subject.at_instruction(place, exc.message, width=width, hint=exc.hint)
+        subject.add("copy-invalid", fault)

@@ -1,0 +1,131 @@
+"""What is linted: a folder, its Agentfile or definition, and what a build would make of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from agentoci.agentfile import Agentfile, Copy, Place, Set, Stage
+from agentoci.builder.context import Context
+from agentoci.builder.copying import CopiedFile
+from agentoci.definition.places import Located
+from agentoci.definition.places import Path as Keys
+from agentoci.errors import Fault
+from agentoci.lint.findings import Edit, Finding
+from agentoci.lint.rules import family, rule_of
+from agentoci.spec.jsonio import Json
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What to lint and how: `file` as for a build, values for ARGs, rules that are left out."""
+
+    file: Path | None = None
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    disabled: frozenset[str] = frozenset()
+    allowed_secrets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A file that a COPY brings."""
+
+    instruction: Copy
+    file: CopiedFile
+
+
+@dataclass(slots=True)
+class Subject:
+    """Everything that rules look at; what could not be read is None or missing, and reported.
+
+    `agentfile` is None when it has faults, and made up (`is_made_up`) when there is only a
+    definition. `document` is the compiled definition, without the base's part.
+    """
+
+    context: Context
+    options: Options
+    path: Path
+    is_made_up: bool = False
+    lines: tuple[str, ...] = ()
+    agentfile: Agentfile | None = None
+    definitions: dict[str, Located] = field(default_factory=dict)
+    copied: list[Copied] = field(default_factory=list)
+    document: Mapping[str, Json] | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+    def shown(self, path: str) -> str:
+        """A path of the context as the user would write it from where he is."""
+        return os.path.normpath(self.context.root / path)
+
+    @property
+    def file(self) -> str:
+        """The Agentfile, or the definition in its place, as the user would write it."""
+        return os.path.normpath(self.path)
+
+    def add(self, rule: str, fault: Fault, *, fix: Edit | None = None, secret: str = "") -> None:
+        """Report a finding of a rule, unless the rule is switched off."""
+        if not {rule, family(rule)} & self.options.disabled:
+            severity = rule_of(rule).severity
+            self.findings.append(Finding(rule, severity, fault, fix, secret))
+
+    def at_instruction(
+        self, place: Place, message: str, *, width: int = 1, hint: str | None = None
+    ) -> Fault:
+        """A fault in the Agentfile; in a made up one there are no places but the start."""
+        if self.agentfile is None or self.is_made_up:
+            return self.at_line(1, 1, message, hint=hint)
+        fault = self.agentfile.fault(place, message, width=width, hint=hint)
+        return Fault(
+            self.file, fault.line, fault.column, message, fault.text, fault.width, hint=hint
+        )
+
+    def at_line(
+        self, line: int, column: int, message: str, *, width: int = 1, hint: str | None = None
+    ) -> Fault:
+        """A fault on a line of the Agentfile, or of the definition in its place."""
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        return Fault(self.file, line, column, message, text, width, hint)
+
+    def at_value(
+        self, keys: Keys, message: str, *, hint: str | None = None, at_key: bool = False
+    ) -> Fault:
+        """A fault at a value of the compiled definition: where it was written last."""
+        if (setting := self._setting(keys)) is not None:
+            return self.at_instruction(
+                setting.key_place, message, width=len(setting.key), hint=hint
+            )
+        for located in self.definitions.values():
+            if located.value(keys) is not None:
+                return located.fault(keys, message, hint=hint, at_key=at_key)
+        stage = self.final
+        place = stage.place if stage is not None else Place(1, 1)
+        return self.at_instruction(place, message, width=len("FROM"), hint=hint)
+
+    def at_nearest(self, keys: Keys, message: str, *, hint: str | None = None) -> Fault:
+        """A fault about something that is not there: in a definition where it would be."""
+        for located in self.definitions.values():
+            return located.fault(keys, message, hint=hint, at_key=True)
+        return self.at_value(keys, message, hint=hint)
+
+    @property
+    def final(self) -> Stage | None:
+        """The stage that becomes the image."""
+        return self.agentfile.final if self.agentfile else None
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether nothing comes from a base image, so that what is missing here is missing."""
+        stage = self.final
+        return stage is not None and stage.base.is_scratch
+
+    def _setting(self, keys: Keys) -> Set | None:
+        from agentoci.definition.settings import resolve_setting
+
+        stage = self.final
+        found = None
+        for instruction in stage.instructions if stage else ():
+            if isinstance(instruction, Set) and resolve_setting(instruction.key).path == keys:
+                found = instruction
+        return found
