@@ -11,7 +11,7 @@ from semver import Version
 
 from agentoci.api.diffing import build_candidate, diff
 from agentoci.api.revisions import origin_of
-from agentoci.api.shelves import Shelf, agent_name, open_shelf
+from agentoci.api.shelves import Shelf, open_shelf
 from agentoci.api.tagging import Tagged, Tagging
 from agentoci.builder.options import BuildOptions
 from agentoci.builder.report import BuildReport, Layer, Step
@@ -89,8 +89,8 @@ def release(
     comparing and pushing raise.
     """
     options = options or ReleaseOptions()
-    build = replace(options.build, tags=(), name=options.build.name or agent_name(repository))
     with open_shelf(engine, repository, write=not options.dry_run) as shelf:
+        build = replace(options.build, tags=(), name=options.build.name or shelf.agent)
         work = _Work(engine, shelf, path, replace(options, build=build), report)
         if options.dry_run:
             return work.run()

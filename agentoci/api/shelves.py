@@ -14,7 +14,6 @@ from agentoci.api.tags import resolve_tags, split_entry_name
 from agentoci.content.graph import fetch_manifest
 from agentoci.content.protocols import ContentNotFound, Fetcher
 from agentoci.content.reader import fetch_bytes
-from agentoci.errors import Invalid
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.manifest import AnyManifest
@@ -32,6 +31,11 @@ class Shelf(Protocol):
     @property
     def shown(self) -> str:
         """The repository, for people."""
+        ...
+
+    @property
+    def agent(self) -> str:
+        """What an agent is called that says nothing itself: the repository's last word."""
         ...
 
     def tags(self) -> list[str]:
@@ -82,16 +86,6 @@ def open_shelf(engine: Engine, text: str, *, write: bool) -> Iterator[Shelf]:
         yield LayoutShelf(engine, location, store)
 
 
-def agent_name(text: str) -> str:
-    """What an agent is called that says nothing itself: the last word of its repository."""
-    location = parse_location(text)
-    name = location.name if isinstance(location, LayoutLocation) else location.repository
-    last = (name or "").rpartition("/")[2]
-    if not last:
-        raise Invalid(f"{text!r} names no repository")
-    return last
-
-
 @dataclass(frozen=True, slots=True)
 class RegistryShelf:
     """A repository of a registry."""
@@ -104,6 +98,11 @@ class RegistryShelf:
     def shown(self) -> str:
         """`HOST/REPOSITORY`."""
         return self.where.name
+
+    @property
+    def agent(self) -> str:
+        """The repository's last word."""
+        return self.where.repository.rpartition("/")[2]
 
     def tags(self) -> list[str]:
         """By one request, or one a thousand tags."""
@@ -148,6 +147,11 @@ class LayoutShelf:
     def shown(self) -> str:
         """`oci:DIR:NAME`."""
         return str(self.where)
+
+    @property
+    def agent(self) -> str:
+        """The name's last word."""
+        return (self.where.name or "").rpartition("/")[2]
 
     def tags(self) -> list[str]:
         """Those of the index."""
