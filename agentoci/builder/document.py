@@ -5,8 +5,11 @@ from __future__ import annotations
 from agentoci.builder.compiling import UNVERSIONED, Compiled
 from agentoci.builder.options import FORMAT
 from agentoci.builder.stages import StageResult
+from agentoci.release.tagged import annotation_of
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json
+from agentoci.spec.mediatypes import LayerKind
+from agentoci.store.images import layer_type
 
 
 def own_key(stage: StageResult) -> dict[str, Json]:
@@ -33,6 +36,8 @@ def manifest_annotations(stage: StageResult) -> dict[str, str]:
     if stage.base.reference and stage.base.digest:
         made[keys.BASE_NAME] = stage.base.reference
         made[keys.BASE_DIGEST] = stage.base.digest
+    if any(layer_type(layer.desc).kind is LayerKind.TOOLS for layer in stage.layers):
+        made[keys.REQUIREMENTS] = annotation_of(stage.requirements)
     own = {k: v for k, v in stage.labels.items() if k.startswith("org.opencontainers.image.")}
     own.pop(keys.VERSION, None)
     return made | own

@@ -78,7 +78,7 @@ class Manifests:
             return found
         if answer.status == 404 and "json" in answer.headers.get("Content-Type", ""):
             raise self._error(answer, name)
-        return self._resolve_by_get(name)
+        return self.read(name)[0]
 
     def put(self, desc: Descriptor, content: bytes, names: tuple[str, ...]) -> Answer:
         """Store a manifest under one tag or digest, or under its digest and then several tags.
@@ -140,7 +140,12 @@ class Manifests:
         except AgentociError:
             return None
 
-    def _resolve_by_get(self, name: str) -> Descriptor:
+    def read(self, name: str) -> tuple[Descriptor, bytes]:
+        """The manifest behind a tag or digest with its bytes, in one request.
+
+        Raises ManifestNotFound, RepositoryNotFound, DigestMismatch, SizeMismatch, Denied,
+        RegistryUnreachable.
+        """
         request = Request("GET", self._url(f"manifests/{name}"), {"Accept": mediatypes.ACCEPT})
         answer = self._endpoint.request(request, self._read, expect={200})
         if answer.status != 200:
@@ -155,7 +160,7 @@ class Manifests:
             found = Descriptor(found.media_type, pinned, len(content))
             read_verified(io.BytesIO(content), found)
         check_answered_digest(answer, found, what=self._what(name))
-        return found
+        return found, content
 
     def _head(self, name: str, scopes: tuple[str, ...]) -> Answer:
         request = Request("HEAD", self._url(f"manifests/{name}"), {"Accept": mediatypes.ACCEPT})

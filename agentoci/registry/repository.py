@@ -160,6 +160,13 @@ class Repository:
         """
         return self._manifests.resolve(name)
 
+    def read_manifest(self, name: str) -> tuple[Descriptor, bytes]:
+        """The manifest behind a tag or digest with its bytes, in one request.
+
+        Raises what `resolve` raises, and SizeMismatch.
+        """
+        return self._manifests.read(name)
+
     def blob(self, digest: Digest) -> Descriptor:
         """The descriptor of a blob, of which only the digest is known.
 

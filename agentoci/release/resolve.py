@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from agentoci.errors import Conflict
 from agentoci.release.candidates import (
@@ -50,19 +50,18 @@ class Goal:
     requirements: tuple[Requirement, ...]
     own_name: str = ""
     kept: Mapping[str, Candidate] = field(default_factory=dict)
-    limits: LimitsOf | None = None
+    limits: Limits | None = None
     known_names: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     max_trials: int = MAX_TRIALS
 
 
-class LimitsOf:
-    """What a compatibility matrix says of a version; the plain one says nothing."""
+class Limits(Protocol):
+    """What a compatibility matrix says of a version."""
 
     def of(self, name: str, version: str) -> tuple[Requirement, ...]:
         """LIMITs for other names that hold when this version is chosen."""
-        del name, version
-        return ()
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,10 @@ REF_NAME: Final = "org.opencontainers.image.ref.name"
 ARTIFACT_TYPE: Final = "dev.agentoci.artifact-type"
 """In the image profile, which has no artifactType: what the artifact is all the same."""
 
+REQUIREMENTS: Final = "dev.agentoci.requirements"
+"""Which agents the agent needs, as canonical JSON: resolving then reads no config. Every image with
+a layer of tools has it."""
+
 LAYER_KIND: Final = "dev.agentoci.layer.kind"
 """In the image profile, whose layer types do not say it."""
 

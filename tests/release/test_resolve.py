@@ -15,7 +15,7 @@ from semver import Version
 from agentoci.errors import AgentociError
 from agentoci.release.candidates import Candidate, Demand, Known, Requirement
 from agentoci.release.conflicts import RequirementConflict, RequirementNotFound
-from agentoci.release.resolve import Goal, LimitsOf, ResolveTooHard, resolve
+from agentoci.release.resolve import Goal, ResolveTooHard, resolve
 from agentoci.spec.ranges import VersionRange
 from tests.release.shelf import Needs, Shelf, digest_of, requirements, solve, versions
 
@@ -177,7 +177,7 @@ def test_a_tag_of_fewer_numbers_is_what_its_image_says() -> None:
     assert shelf.reads == [], "nothing is read that cannot fit"
 
 
-class Matrix(LimitsOf):
+class Matrix:
     """Says that code_gen 2 works with psm_gen 1 only."""
 
     def of(self, name: str, version: str) -> tuple[Requirement, ...]:

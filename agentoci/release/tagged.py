@@ -1,0 +1,112 @@
+"""Which versions a repository's tags stand for, and what an image's annotation says it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from agentoci.errors import Integrity
+from agentoci.release.candidates import Candidate, Demand, Requirement
+from agentoci.spec.jsonio import Json, canonical, loads
+from agentoci.spec.ranges import InvalidRange, VersionRange
+from agentoci.spec.reference import DEFAULT_TAG
+from agentoci.spec.version import TagVersion
+
+if TYPE_CHECKING:
+    from agentoci.spec.digest import Digest
+
+ANY: Final = "*"
+
+_OTHER_KINDS: Final = ("mcp", "a2a", "http", "skill")
+"""Keys of bindings that are no agents."""
+
+
+class InvalidRequirements(Integrity):
+    """An image says of its requirements what nobody can read."""
+
+
+def candidates_of(
+    name: str,
+    repository: str,
+    tags: Iterable[str],
+    *,
+    rank: int,
+    digests: Mapping[str, Digest] | None = None,
+) -> list[Candidate]:
+    """The versions that a repository's tags offer.
+
+    A tag of fewer numbers (`1.0`) counts when no fuller tag is of its numbers, and `latest` when no
+    tag is a version at all; what they are the image tells.
+    """
+    known = digests or {}
+    tags = list(tags)
+    versions = [found for tag in tags if (found := TagVersion.parse(tag)) is not None]
+    offered = {found.tag: found for found in versions if _is_exact(found)}
+    covered = {f.numbers[:given] for f in versions for given in range(1, f.given)}
+    moving = [f for f in versions if not _is_exact(f) and f.numbers[: f.given] not in covered]
+    made = [
+        Candidate(
+            name, found.version, f"{repository}:{tag}", repository, rank, None, known.get(tag)
+        )
+        for tag, found in offered.items()
+    ]
+    for found in moving:
+        span = VersionRange.parse(".".join(map(str, found.numbers[: found.given])))
+        reference = f"{repository}:{found.tag}"
+        digest = known.get(found.tag)
+        made.append(Candidate(name, found.version, reference, repository, rank, span, digest))
+    if not versions and DEFAULT_TAG in tags:
+        made.append(_latest(name, repository, rank, known.get(DEFAULT_TAG)))
+    return made
+
+
+def _is_exact(found: TagVersion) -> bool:
+    return found.is_full or found.prerelease is not None
+
+
+def _latest(name: str, repository: str, rank: int, digest: Digest | None) -> Candidate:
+    from semver import Version
+
+    reference = f"{repository}:{DEFAULT_TAG}"
+    return Candidate(name, Version(0), reference, repository, rank, VersionRange.parse(ANY), digest)
+
+
+def annotation_of(requirements: Iterable[Json]) -> str:
+    """The manifest annotation for the bindings of an image: its agents, as canonical JSON."""
+    listed = [
+        {key: entry[key] for key in ("name", "version", "required", "reference") if key in entry}
+        for entry in requirements
+        if isinstance(entry, dict) and not any(kind in entry for kind in _OTHER_KINDS)
+    ]
+    return canonical(listed).decode()
+
+
+def annotated(text: str, *, what: str) -> tuple[Requirement, ...]:
+    """The requirements that an annotation lists; raises InvalidRequirements, InvalidJson."""
+    return requirements_of(loads(text.encode(), what=what), what=what)
+
+
+def requirements_of(document: Json, *, what: str) -> tuple[Requirement, ...]:
+    """The agents among bindings, from an annotation or a config; raises InvalidRequirements."""
+    if not isinstance(document, list):
+        raise InvalidRequirements(f"{what}: the requirements are no list")
+    return tuple(
+        _requirement(entry, what)
+        for entry in document
+        if not (isinstance(entry, dict) and any(kind in entry for kind in _OTHER_KINDS))
+    )
+
+
+def _requirement(entry: Json, what: str) -> Requirement:
+    if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
+        raise InvalidRequirements(f"{what}: a requirement without a name")
+    name, version = str(entry["name"]), entry.get("version", ANY)
+    try:
+        wanted = VersionRange.parse(str(version))
+    except InvalidRange as exc:
+        raise InvalidRequirements(f"{what}: {name}: {exc.message}") from exc
+    demand = Demand.OPTIONAL if entry.get("required") is False else Demand.REQUIRED
+    reference = entry.get("reference")
+    last = name.rpartition("/")[2]  # images built before there was `reference`
+    whole = reference if isinstance(reference, str) else name if last != name else None
+    return Requirement(last, wanted, demand, whole)
