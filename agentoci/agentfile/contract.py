@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from agentoci.agentfile import tools
 from agentoci.agentfile.context import (
     Context,
     comment_hint,
@@ -21,6 +22,7 @@ from agentoci.spec.reference import InvalidReference, Reference
 
 _ANY: Final = "*"
 
+_REQUIRE: Final = "REQUIRE NAME, REQUIRE NAME:1.0 or REQUIRE NAME@>=1.0,<2"
 _AGENT_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _VERSION: Final = re.compile(r"[A-Za-z0-9_*][A-Za-z0-9_.*+-]*")
 _COMPARED: Final = re.compile(r"([A-Za-z0-9_./-]+?) *([<>=~^!].*)")
@@ -71,31 +73,64 @@ def parse_definition(statement: Statement, context: Context) -> tuple[Definition
 
 
 def parse_require(statement: Statement, context: Context) -> tuple[Require, ...]:
-    """`REQUIRE [--optional] name[:version]` or `name@range`."""
+    """`REQUIRE [--optional] name[:version]`, `name@range` or `kind:source [AS name]`."""
     flags, at = take_flags(statement, ("optional",))
     if "optional" in flags and flags["optional"].raw:
         raise flags["optional"].mistake("--optional takes no value")
-    word = _required_word(statement, at)
-    name, version = _split(word, value_of(word, context.scope, what="the name of REQUIRE"))
-    node = Require(
+    found = tuple(words(statement.text, at))
+    first = found[0] if found else one_word(statement, at, wants=_REQUIRE)
+    text = value_of(first, context.scope, what="the name of REQUIRE")
+    kind = tools.kind_of(text)
+    if kind is None:
+        _expect_one(found)
+        node = _agent(statement, first, text, optional="optional" in flags)
+    else:
+        name = _name_after(found, context)
+        tool = tools.read_tool(kind, first, text, name)
+        node = Require(
+            tool.name,
+            _ANY,
+            "optional" in flags,
+            kind,
+            tool.source,
+            tool.item,
+            place=statement.place,
+            original=statement.original,
+            name_place=first.place,
+        )
+    return (node,)
+
+
+def _agent(statement: Statement, word: Word, text: str, *, optional: bool) -> Require:
+    whole, version = _split(word, text)
+    name = whole.rpartition("/")[2]
+    return Require(
         name,
         version,
-        "optional" in flags,
+        optional,
+        source=whole if whole != name else "",
         place=statement.place,
         original=statement.original,
         name_place=word.place,
     )
-    return (node,)
 
 
-def _required_word(statement: Statement, at: int) -> Word:
-    found = tuple(words(statement.text, at))
+def _expect_one(found: tuple[Word, ...]) -> None:
     if len(found) > 1:
         hint = comment_hint(found) or (
             'write one REQUIRE per requirement; a range with blanks is quoted: name@">=1.0 <2"'
         )
         raise found[1].mistake("REQUIRE takes one requirement", hint=hint)
-    return one_word(statement, at, wants="REQUIRE NAME, REQUIRE NAME:1.0 or REQUIRE NAME@>=1.0,<2")
+
+
+def _name_after(found: tuple[Word, ...], context: Context) -> str | None:
+    """The name that `AS` gives a tool; raises Mistake for anything else behind the tool."""
+    if len(found) == 1:
+        return None
+    if len(found) != 3 or found[1].raw.upper() != "AS":
+        hint = comment_hint(found) or f"write {found[0].raw[:40]} AS NAME"
+        raise found[1].mistake("REQUIRE takes one requirement and 'AS NAME'", hint=hint)
+    return tools.check_name(found[2], value_of(found[2], context.scope, what="the name after AS"))
 
 
 def _split(word: Word, text: str) -> tuple[str, str]:
@@ -135,13 +170,20 @@ def _check_name(word: Word, name: str, text: str) -> None:
     except InvalidReference as exc:
         compared = _COMPARED.fullmatch(text)
         hint = f"a range follows '@': {compared[1]}@{compared[2]}" if compared else exc.hint
+        hint = tools.WEB_HINT if text.startswith(("http://", "https://")) else hint
         raise word.mistake(f"{name[:80]!r} is not the name of a requirement", hint=hint) from exc
     if reference.name != name:
         raise word.mistake("a requirement has a version or a range, not both")
 
 
-def requirement_text(name: str, version: str) -> str:
-    """A requirement as REQUIRE reads it."""
+def requirement_text(require: Require) -> str:
+    """A requirement as REQUIRE reads it, without `AS`."""
+    if require.kind != "agent":
+        return tools.tool_text(require.kind, require.source, require.item)
+    name, version = require.source or require.name, require.version
     if version == _ANY:
         return name
-    return f"{name}:{version}" if _VERSION.fullmatch(version) else f"{name}@{version}"
+    tagged = f"{name}:{version}"
+    if _VERSION.fullmatch(version) and tools.kind_of(tagged) is None:
+        return tagged
+    return f"{name}@{version}"

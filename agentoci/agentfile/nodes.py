@@ -67,11 +67,20 @@ class Copy(Node):
 
 @dataclass(frozen=True, slots=True)
 class Require(Node):
-    """`REQUIRE name[:version]` or `name@range`; the version is `*` when none was written."""
+    """`REQUIRE name[:version]`, `name@range`, or `kind:source[#item] [AS name]`.
+
+    Of an agent the version is `*` when none was written, and `source` the whole name when that has
+    more than one part: `name` is its last part. A tool of another kind has no version; its `source`
+    is a URL, a path of the context or a reference. `name` is empty where the file of an `mcp`
+    requirement names all its servers itself.
+    """
 
     name: str
     version: str
     optional: bool
+    kind: Literal["agent", "mcp", "a2a", "http", "skill"] = "agent"
+    source: str = ""
+    item: str | None = None
     name_place: Place = field(kw_only=True, compare=False)
 
 

@@ -86,7 +86,8 @@ def _(node: Copy) -> str:
 @_render.register
 def _(node: Require) -> str:
     optional = "--optional " if node.optional else ""
-    return f"REQUIRE {optional}{_quoted(requirement_text(node.name, node.version))}"
+    name = f" AS {node.name}" if node.kind != "agent" and node.name else ""
+    return f"REQUIRE {optional}{_quoted(requirement_text(node))}{name}"
 
 
 @_render.register

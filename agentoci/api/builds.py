@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,11 +60,16 @@ class Builds:
         return self._builder().plan(context, options)
 
     def _builder(self) -> Builder:
+        from agentoci.api.skills import open_artifact
         from agentoci.builder.build import Builder
 
         engine = self._engine
         return Builder(
-            engine.writable_store, engine.settings.cache, lookup=self._image, clock=engine.clock
+            engine.writable_store,
+            engine.settings.cache,
+            lookup=self._image,
+            clock=engine.clock,
+            artifacts=partial(open_artifact, engine),
         )
 
     def _image(self, reference: Reference) -> Image:

@@ -17,6 +17,7 @@ from agentoci.builder.profiles import store_agent, store_as_image
 from agentoci.builder.replay import Recorder, Records, Trace, tag_all
 from agentoci.builder.report import BuildReport, Built, NoReport
 from agentoci.builder.scanning import Screen, screen_agentfile
+from agentoci.builder.skills import ArtifactLookup, no_artifacts
 from agentoci.builder.sources import read_agentfile
 from agentoci.builder.stages import StageResult
 from agentoci.builder.statcache import StatCache
@@ -47,12 +48,14 @@ class Builder:
         lookup: ImageLookup,
         clock: Clock,
         scans: bool = True,
+        artifacts: ArtifactLookup = no_artifacts,
     ) -> None:
         self._store = store
         self._cache = cache
         self._lookup = lookup
         self._clock = clock
         self._scans = scans
+        self._artifacts = artifacts
 
     def build(
         self, context: Path, options: BuildOptions, *, report: BuildReport | None = None
@@ -116,6 +119,7 @@ class Builder:
             self._lookup,
             self._cache,
             trace,
+            self._artifacts,
         )
 
 

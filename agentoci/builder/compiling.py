@@ -19,6 +19,7 @@ from agentoci.agentfile.nodes import (
     Set,
     Stage,
 )
+from agentoci.builder.bindings import RequiredTools, add_tool
 from agentoci.builder.context import Context, OutsideContext
 from agentoci.errors import SourceFaults
 from agentoci.layers.source import reading_failed
@@ -131,16 +132,9 @@ class Compiler:
         tools = requires.setdefault("tools", [])
         if not isinstance(tools, list):
             return document
-        made: dict[str, Json] = {
-            "name": instruction.name,
-            "version": instruction.version,
-            "required": not instruction.optional,
-        }
-        known = [t for t in tools if isinstance(t, dict) and t.get("name") == instruction.name]
-        if known:
-            tools[tools.index(known[0])] = {**known[0], **made}
-        else:
-            tools.append(made)
+        required = RequiredTools(self.agentfile, self.context, self.warnings.append)
+        for made in required.entries(instruction):
+            add_tool(tools, made)
         return document
 
     def _label(self, document: dict[str, Json], instruction: object) -> dict[str, Json]:

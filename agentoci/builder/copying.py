@@ -100,6 +100,23 @@ def plan_copy(instruction: Copy, context: Context) -> list[CopiedFile]:
     return files
 
 
+def copy_folder(context: Context, folder: str, destination: str) -> list[CopiedFile]:
+    """What is in a folder of a context, to be below a path of the image; sorted by path.
+
+    Raises OutsideContext, BadDestination, and what the machine says.
+    """
+    prefix = folder + "/" if folder else ""
+    copied = [
+        _copied(below, posixpath.join(destination, below.path[len(prefix) :]), None, context)
+        for below in context.walk(folder)
+    ]
+    copied.sort(key=lambda each: each.entry.path)
+    _check_links(copied)
+    for each in copied:
+        _check_name(each.entry.path)
+    return copied
+
+
 def generated(path: str, content: bytes, *, chmod: int | None = None) -> CopiedFile:
     """A file whose content is at hand: a heredoc, or what the builder itself writes."""
     mode = 0o755 if (chmod or 0) & 0o111 else 0o644

@@ -25,7 +25,7 @@ from agentoci.errors import AgentociError
 from agentoci.scan.version import RULES_VERSION
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
-from agentoci.spec.jsonio import Json
+from agentoci.spec.jsonio import Json, canonical
 from agentoci.store.layout import LayoutStore
 
 RACY_NS: Final = 50_000_000
@@ -141,6 +141,7 @@ class Records:
             options.version,
             sorted(options.annotations.items()),
             sorted(options.allowed_secrets),
+            canonical({name: dict(pin) for name, pin in options.pins.items()}),
             RULES_VERSION,
         ]
         return self.cache / "builds" / f"{Digest.of(repr(said).encode()).hex}.json"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,9 +14,9 @@ from agentoci.agentfile.nodes import (
     Healthcheck,
     Instruction,
     Label,
-    Require,
     Stage,
 )
+from agentoci.builder.bindings import bindings_of
 from agentoci.builder.compiling import Compiled
 from agentoci.builder.context import Context, OutsideContext, SourceMissing
 from agentoci.builder.copying import RESERVED, CopiedFile, generated, kind_of, plan_copy
@@ -24,6 +24,7 @@ from agentoci.builder.located import locate
 from agentoci.builder.names import TakenNames
 from agentoci.builder.packing import LayerPlan, PackedPlan, Packer
 from agentoci.builder.report import BuildReport, Layer, Step
+from agentoci.builder.skills import Skills
 from agentoci.errors import Fault, Invalid, SourceFaults
 from agentoci.layers.inventory import FileEntry, Inventory
 from agentoci.layers.pack import ALONE
@@ -81,6 +82,9 @@ class StageResult:
         )
 
 
+SkillsOf = Callable[[Stage, Mapping[str, Json], StageBase], Skills]
+"""The skills that a stage's definition requires, beyond those of its base."""
+
 ContextOf = Callable[[Copy], Context]
 """Where a COPY copies from: the build context, or an unpacked stage or image."""
 
@@ -93,6 +97,9 @@ class StageBuilder:
     packer: Packer
     report: BuildReport
     context_of: ContextOf
+    skills_of: SkillsOf = lambda _stage, _document, _base: Skills()
+    check_copied: Callable[[Sequence[CopiedFile]], Iterable[Fault]] = lambda _files: ()
+    pins: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 
     def plan(self, stage: Stage, base: StageBase) -> list[tuple[Copy, list[LayerPlan]]]:
         """The layers of every COPY, nothing packed yet; all faults are reported at once.
@@ -108,6 +115,7 @@ class StageBuilder:
             if isinstance(instruction, Copy):
                 with self._collecting(instruction, faults):
                     files = plan_copy(instruction, self.context_of(instruction))
+                    faults += self.check_copied(files)
                     _take_names(names, files)
                     planned.append((instruction, list(plan_layers(files, instruction.original))))
         if faults:
@@ -126,13 +134,18 @@ class StageBuilder:
         copies = [plan for _, plans in planned for plan in plans]
         with self.packer.packing(copies) as finish:
             compiled = compile_definition()
-            requirements = merge_requirements(base.requirements, compiled.requirements)
-            closing = list(_closing_plans(compiled.document, requirements))
+            skills = self.skills_of(stage, compiled.document, base)
+            requirements = bindings_of(
+                compiled.document, base.requirements, self.pins, skills.resolved
+            )
+            closing = [*skills.plans, *_closing_plans(compiled.document, requirements)]
             made_closing = [self.packer.make_or_find(plan) for plan in closing]
             both = [*zip(copies, finish(), strict=True), *zip(closing, made_closing, strict=True)]
         both.sort(key=lambda pair: _layer_rank(pair[0]))
         content, packed = [plan for plan, _ in both], [made for _, made in both]
         files = _inventory(base, content, packed)
+        if skills.plans:
+            _check_names(files)
         interface = LayerPlan(
             LayerKind.INTERFACE,
             _interface_files(compiled.document, files, len(base.layers) + len(packed)),
@@ -197,18 +210,6 @@ def plan_layers(files: Sequence[CopiedFile], created_by: str) -> Iterator[LayerP
             yield LayerPlan(kind, chosen, created_by)
 
 
-def merge_requirements(known: Sequence[Json], added: Iterable[Require]) -> tuple[Json, ...]:
-    """The base's requirements, with those of this stage added or put in their place."""
-    merged: dict[str, Json] = {str(r["name"]): r for r in known if isinstance(r, dict)}
-    for require in added:
-        merged[require.name] = {
-            "name": require.name,
-            "version": require.version,
-            "required": not require.optional,
-        }
-    return tuple(merged.values())
-
-
 def merge_env(known: Sequence[str], instructions: Iterable[Instruction]) -> tuple[str, ...]:
     """`KEY=VALUE` strings, later ones in the place of earlier ones of the same key."""
     merged = dict(text.partition("=")[::2] for text in known)
@@ -264,6 +265,12 @@ def _take_names(names: TakenNames, files: Iterable[CopiedFile]) -> None:
     for copied in files:
         take = names.add_folder if copied.entry.is_folder else names.add_file
         take(copied.entry.path)
+
+
+def _check_names(files: Iterable[FileEntry]) -> None:
+    names = TakenNames()
+    for entry in files:
+        names.add_file(entry.path)
 
 
 def _file_entry(copied: CopiedFile, sha256: str, layer: int) -> FileEntry:

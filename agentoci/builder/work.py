@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from agentoci._internal import files, limits
 from agentoci.agentfile import Agentfile
 from agentoci.agentfile.nodes import Copy, Definition, Interface, Require, Stage
+from agentoci.builder.bindings import source_state
 from agentoci.builder.compiling import UNVERSIONED, Compiled, Compiler
 from agentoci.builder.context import Context, OutsideContext
 from agentoci.builder.document import name_and_version, own_key
@@ -23,6 +24,13 @@ from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.builder.requirements import unsatisfied
 from agentoci.builder.scanning import screen_stage
+from agentoci.builder.skills import (
+    ArtifactLookup,
+    SkillPlanner,
+    Skills,
+    copied_skill_faults,
+    no_artifacts,
+)
 from agentoci.builder.stages import StageBase, StageBuilder, StageResult
 from agentoci.builder.statcache import StatCache
 from agentoci.errors import AgentociError, Invalid
@@ -52,6 +60,7 @@ class Work:
     lookup: ImageLookup
     cache: Path
     trace: Trace
+    artifacts: ArtifactLookup = no_artifacts
     results: dict[int, StageResult] = field(default_factory=dict)
     unpacked: dict[str, Context] = field(default_factory=dict)
 
@@ -69,7 +78,7 @@ class Work:
         if any(isinstance(i, Copy) and i.from_stage is not None for i in final.instructions):
             raise Invalid("a dry run cannot plan COPY --from=STAGE", hint="build without --dry-run")
         base = StageBase() if final.base.stage is not None else self._base(final)
-        builder = StageBuilder(self.agentfile, self.packer, self.report, self._context_of)
+        builder = self._builder()
         return [plan for _, plans in builder.plan(final, base) for plan in plans]
 
     def _build_stage(self, stage: Stage, steps: Iterator[Step]) -> None:
@@ -83,8 +92,30 @@ class Work:
             self._screen(stage, base, compiled)
             return compiled
 
-        builder = StageBuilder(self.agentfile, self.packer, self.report, self._context_of)
+        builder = replace(self._builder(), skills_of=self._skills, pins=self.options.pins)
         self.results[stage.index] = builder.build(stage, base, compile_definition, steps)
+
+    def _builder(self) -> StageBuilder:
+        return StageBuilder(
+            self.agentfile,
+            self.packer,
+            self.report,
+            self._context_of,
+            check_copied=copied_skill_faults,
+        )
+
+    def _skills(self, stage: Stage, document: Mapping[str, Json], base: StageBase) -> Skills:
+        planner = SkillPlanner(
+            self.agentfile,
+            stage,
+            self.context,
+            self.cache,
+            self.artifacts,
+            self.trace,
+            self.options.pins,
+            self.report.warning,
+        )
+        return planner.plan(document, base.requirements, base.files)
 
     def _screen(self, stage: Stage, base: StageBase, compiled: Compiled) -> None:
         """Look for secrets in what is no layer; the definition of a base image is released."""
@@ -100,7 +131,7 @@ class Work:
         for require in unsatisfied(self.packer.store, compiled.requirements, trace=self.trace):
             yield (
                 f"{self.agentfile.file}:{require.place.line}: nothing here satisfies "
-                f"{require.name} {require.version}"
+                f"{require.source or require.name} {require.version}"
             )
         is_final = stage.index == self.agentfile.final.index
         if is_final and name_and_version(compiled)[1] == UNVERSIONED:
@@ -150,6 +181,8 @@ class Work:
         parts = [repr(i) for i in stage.instructions if not isinstance(i, Copy)]
         parts.append(str(Digest.of(canonical(base.definition))))
         for instruction in stage.instructions:
+            if isinstance(instruction, Require) and instruction.kind in ("mcp", "skill"):
+                parts.append(source_state(self.context, instruction))
             if isinstance(instruction, Definition | Interface):
                 path = (
                     instruction.path if isinstance(instruction, Definition) else instruction.value
@@ -206,9 +239,7 @@ def _needed(agentfile: Agentfile) -> list[int]:
 
 def _steps(stages: list[Stage]) -> Iterator[Step]:
     texts = [text for s in stages for text in (s.original, *(i.original for i in s.instructions))]
-    return (
-        Step(number, len(texts), without_secrets(text)) for number, text in enumerate(texts, 1)
-    )
+    return (Step(number, len(texts), without_secrets(text)) for number, text in enumerate(texts, 1))
 
 
 def _image_as_base(store: LayoutStore, image: Image, reference: Reference) -> StageBase:

@@ -58,6 +58,11 @@ REQUIRE psm_generator:1.0
 REQUIRE --optional team/code_generator@">=1.0, <2"
 REQUIRE debug@^1.2
 REQUIRE any
+REQUIRE mcp:conf/mcp.json
+REQUIRE --optional "mcp:conf/mcp.json#Files of $WHO" AS files
+REQUIRE a2a:https://translator.example/card.json
+REQUIRE http:https://api.example/v1 AS api
+REQUIRE skill:registry.example:5000/skills/pdf:$TAG
 SET memory.level=SMART learning.enabled=true
 SET "llm.note"='$5 \ literal'
 INTERFACE <<EOF

@@ -96,11 +96,16 @@ def test_every_instruction_is_read() -> None:
     ]
     assert [source.text for source in copies[1].sources] == ["/agent/a b.md", "/agent/é/1.0.md"]
     requires = [node for node in main.instructions if isinstance(node, Require)]
-    assert [(r.name, r.version, r.optional) for r in requires] == [
-        ("psm_generator", "1.0", False),
-        ("team/code_generator", ">=1.0, <2", True),
-        ("debug", "^1.2", False),
-        ("any", "*", False),
+    assert [(r.name, r.version, r.optional, r.source) for r in requires] == [
+        ("psm_generator", "1.0", False, ""),
+        ("code_generator", ">=1.0, <2", True, "team/code_generator"),
+        ("debug", "^1.2", False, ""),
+        ("any", "*", False, ""),
+        ("", "*", False, "conf/mcp.json"),
+        ("files", "*", True, "conf/mcp.json"),
+        ("translator", "*", False, "https://translator.example/card.json"),
+        ("api", "*", False, "https://api.example/v1"),
+        ("pdf", "*", False, "registry.example:5000/skills/pdf:1.0"),
     ]
     assert [n.text for n in main.instructions if isinstance(n, Set)] == [
         "SMART",

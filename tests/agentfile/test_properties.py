@@ -13,6 +13,7 @@ from tests.agentfile.samples import COORDINATOR, EVERYTHING, any_setting
 VOCABULARY = """
 FROM ARG COPY REQUIRE SET INTERFACE DEFINITION ENV LABEL ENTRYPOINT HEALTHCHECK AS CMD NONE scratch
 <<EOF <<-'EOF' EOF <<a.md a.md --from=0 --chmod=755 --optional --interval=1s A=$A ${A:-b} ${A:+ }
+mcp:a.json#b mcp:http://x a2a:http://x.y skill:./z skill:x/y:1 http:http://x AS=x t/a@^1
 a@>=1 a:1.0 /x/ [ ] ["a", "b"] ' " \\ # \\$ $A = a.agentdef key=value
 """
 WORDS = st.sampled_from(VOCABULARY.split())

@@ -1,0 +1,318 @@
+"""Agent Skills in an image: checked where they are copied, brought in where they are required."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from agentoci._internal import files, limits
+from agentoci.agentfile.nodes import Agentfile, Require, Stage
+from agentoci.builder.bindings import is_folder, is_same, tools_of
+from agentoci.builder.context import Context
+from agentoci.builder.copying import CopiedFile, copy_folder
+from agentoci.builder.located import locate
+from agentoci.builder.packing import LayerPlan
+from agentoci.builder.replay import Trace
+from agentoci.errors import AgentociError, Fault, Invalid, NotFound, SourceFaults, Unreachable
+from agentoci.layers.inventory import FileEntry
+from agentoci.layers.source import reading_failed
+from agentoci.spec.jsonio import Json
+from agentoci.spec.mediatypes import LayerKind
+from agentoci.spec.reference import Reference
+
+if TYPE_CHECKING:
+    from agentoci.content.protocols import Fetcher
+    from agentoci.interop.skilllayouts import SkillFolder
+    from agentoci.spec.descriptor import Descriptor
+
+FOLDER: Final = "agent/knowledge/skills"
+"""Where required skills are in an image, each in a folder of its name."""
+
+SKILL_FILE: Final = "SKILL.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An artifact that was found: where its content is, how it is called, and which version."""
+
+    source: Fetcher
+    root: Descriptor
+    reference: str
+    version: str | None = None
+
+
+ArtifactLookup: TypeAlias = Callable[[str, str | None, Path], AbstractContextManager[Artifact]]
+"""What a reference or `oci:DIR[:NAME]` means, and of a version range the newest that fits.
+
+A relative DIR counts from the folder given. Raises NotFound and what registries say."""
+
+
+class SkillMissing(NotFound):
+    """A skill that the build needs is not there."""
+
+
+def no_artifacts(
+    reference: str, version: str | None, folder: Path
+) -> AbstractContextManager[Artifact]:
+    """The lookup of a builder that has nowhere to look; raises SkillMissing."""
+    del version, folder
+    raise SkillMissing(f"{reference}: nowhere to look for it")
+
+
+@dataclass(frozen=True, slots=True)
+class SkillRequirement:
+    """A skill that comes from outside the context: where from, and by which name it is required."""
+
+    name: str
+    reference: str
+    version: str | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Skills:
+    """The layers of a stage's required skills, and by requirement what it turned out to be."""
+
+    plans: tuple[LayerPlan, ...] = ()
+    resolved: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+
+
+def skill_requirements(
+    agentfile: Agentfile, definition: Mapping[str, Json] | None, context: Context
+) -> list[SkillRequirement]:
+    """The skills from registries and layouts that a build needs, by name; for the lock.
+
+    `definition` is the document that the last stage begins with, if any; what an Agentfile says
+    comes before what a definition says.
+    """
+    found = {
+        skill.name: skill
+        for tool in tools_of(definition or {})
+        if (skill := _outside(tool)) is not None
+    }
+    for stage in agentfile.stages:
+        for node in stage.instructions:
+            if isinstance(node, Require) and node.kind == "skill":
+                found.pop(node.name, None)
+                if not is_folder(context, node.source):
+                    found[node.name] = SkillRequirement(
+                        node.name, node.source, required=not node.optional
+                    )
+    return [found[name] for name in sorted(found)]
+
+
+def _outside(tool: Mapping[str, Json]) -> SkillRequirement | None:
+    skill = tool.get("skill")
+    reference = skill.get("reference") if isinstance(skill, dict) else None
+    if not isinstance(reference, str):
+        return None
+    version = tool.get("version")
+    return SkillRequirement(
+        str(tool["name"]),
+        reference,
+        version if isinstance(version, str) else None,
+        tool.get("required") is not False,
+    )
+
+
+def copied_skill_faults(copied: Sequence[CopiedFile]) -> Iterator[Fault]:
+    """What is wrong with every SKILL.md that one COPY brings."""
+    for file in copied:
+        path = file.entry.path
+        if posixpath.basename(path) != SKILL_FILE or file.entry.link or file.entry.is_folder:
+            continue
+        from agentoci.interop.skills import read_skill
+
+        limit = limits.MAX_DEFINITION_BYTES + 1
+        content = file.entry.content
+        if content is None:
+            content = _read(file.entry.source or "", limit)
+        shown = file.origin.path if file.origin else path
+        try:
+            read_skill(content, folder=posixpath.basename(posixpath.dirname(path)), file=shown)
+        except SourceFaults as exc:
+            yield from exc.faults
+
+
+@dataclass(frozen=True, slots=True)
+class SkillPlanner:
+    """Finds the skills that one stage requires; errors are told at their REQUIRE."""
+
+    agentfile: Agentfile
+    stage: Stage
+    context: Context
+    cache: Path
+    lookup: ArtifactLookup
+    trace: Trace
+    pins: Mapping[str, Mapping[str, Json]]
+    warn: Callable[[str], None]
+
+    def plan(
+        self, document: Mapping[str, Json], known: Sequence[Json], base: Sequence[FileEntry]
+    ) -> Skills:
+        """The skills of a compiled definition that are not in the base already.
+
+        `known` are the base's bindings, `base` its files. Raises SourceFaults for a bad skill,
+        and Located for one that cannot be had; an optional one is warned of.
+        """
+        plans: list[LayerPlan] = []
+        resolved: dict[str, Mapping[str, Json]] = {}
+        for tool in tools_of(document):
+            if "skill" not in tool or self._is_in_base(tool, known):
+                continue
+            name = str(tool["name"])
+            try:
+                found = self._skills(name, tool)
+            except (NotFound, Unreachable) as exc:
+                if tool.get("required") is not False:
+                    raise self._located(name, exc) from exc
+                self.warn(f"without the optional skill {name}: {exc.message}")
+                continue
+            except (Invalid, AgentociError) as exc:
+                if isinstance(exc, SourceFaults):
+                    raise
+                raise self._located(name, exc) from exc
+            self._refuse_mixing(name, found.files, base)
+            created_by = f"skill {name}"
+            plans.append(LayerPlan(LayerKind.KNOWLEDGE, tuple(found.files), created_by))
+            resolved[name] = found.resolved
+        return Skills(tuple(plans), resolved)
+
+    def _is_in_base(self, tool: Mapping[str, Json], known: Sequence[Json]) -> bool:
+        name = tool["name"]
+        if any(isinstance(i, Require) and i.name == name for i in self.stage.instructions):
+            return False
+        for binding in known:
+            if not isinstance(binding, dict) or binding.get("name") != name:
+                continue
+            there = binding.get("resolved")
+            pin = self.pins.get(str(name), {}).get("digest")
+            same_digest = pin is None or (isinstance(there, dict) and there.get("digest") == pin)
+            return there is not None and is_same(tool, binding) and same_digest
+        return False
+
+    def _skills(self, name: str, tool: Mapping[str, Json]) -> _Found:
+        block = tool["skill"]
+        skill = block if isinstance(block, dict) else {}
+        select = skill.get("select")
+        chosen = select if isinstance(select, str) else None
+        if isinstance(path := skill.get("path"), str):
+            return self._from_context(path, chosen)
+        return self._from_artifact(name, tool, str(skill.get("reference")), chosen)
+
+    def _from_context(self, path: str, select: str | None) -> _Found:
+        from agentoci.interop.skills import read_skill
+
+        found = self.context.lookup(path)
+        if found is None or not found.is_folder:
+            raise SkillMissing(
+                f"the skill {path!r} is no folder of the context",
+                hint="a skill of a registry is written HOST/NAME:TAG",
+            )
+        file = f"{found.path}/{SKILL_FILE}" if found.path else SKILL_FILE
+        listed = {entry.path: entry for entry in self.context.listing(found.path)}
+        if file not in listed or not listed[file].is_regular:
+            raise SkillMissing(f"the folder {path!r} has no {SKILL_FILE}", hint="a skill has one")
+        content = _read(self.context.locate(file), limits.MAX_DEFINITION_BYTES + 1)
+        folder = found.path.rpartition("/")[2] or None
+        skill = read_skill(content, folder=folder, file=file)
+        if select not in (None, skill.name):
+            raise SkillMissing(f"the skill in {path!r} is called {skill.name!r}")
+        copied = copy_folder(self.context, found.path, f"{FOLDER}/{skill.name}")
+        return _Found(copied, {"skills": [skill.name]})
+
+    def _from_artifact(
+        self, name: str, tool: Mapping[str, Json], reference: str, select: str | None
+    ) -> _Found:
+        from agentoci.interop import skilllayouts
+
+        pin = self.pins.get(name, {})
+        version = None if "digest" in pin else tool.get("version")
+        wanted = version if isinstance(version, str) else None
+        with self.lookup(_pinned(reference, pin), wanted, self.context.root) as artifact:
+            self._note(artifact, chosen=wanted is not None)
+            folder = self.cache / "unpacked" / f"skill-{artifact.root.digest.hex}"
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            source, root = artifact.source, artifact.root
+            skilllayouts.unpack_artifact(source, root, folder, what=reference)
+            kind = skilllayouts.describe_artifact(source, root, what=reference)
+        found = skilllayouts.find_skills(folder, what=reference)
+        chosen = skilllayouts.choose_skills(found, select, what=reference, kind=kind)
+        context = Context.whole(folder)
+        copied = [
+            file
+            for each in chosen
+            for file in copy_folder(context, each.path, f"{FOLDER}/{each.skill.name}")
+        ]
+        copied.sort(key=lambda file: file.entry.path)
+        resolved: dict[str, Json] = {
+            "reference": str(pin.get("reference") or artifact.reference),
+            "digest": str(root.digest),
+            "skills": _names(chosen),
+        }
+        if isinstance(is_version := pin.get("version", artifact.version), str):
+            resolved["version"] = is_version
+        return _Found(copied, resolved)
+
+    def _note(self, artifact: Artifact, *, chosen: bool) -> None:
+        """What the build read: it is not replayed when a tag has moved, or there are more now."""
+        if chosen or artifact.reference.startswith("oci:"):
+            self.trace.replayable = False
+            return
+        reference = Reference.parse(artifact.reference)
+        if reference.digest is None:
+            self.trace.images[reference.tagged] = str(artifact.root.digest)
+
+    def _refuse_mixing(
+        self, name: str, found: Sequence[CopiedFile], base: Sequence[FileEntry]
+    ) -> None:
+        """A skill is one thing: its files are never mixed with those of another version."""
+        paths = {file.entry.path for file in found}
+        folders = {"/".join(path.split("/")[:4]) + "/" for path in paths}
+        for entry in base:
+            if entry.path not in paths and any(entry.path.startswith(f) for f in folders):
+                message = f"the base has {entry.path!r}, which this version of the skill has not"
+                hint = "take the skill out of the base, or build from another one"
+                raise self._located(name, Invalid(message, hint=hint))
+
+    def _located(self, name: str, error: AgentociError) -> AgentociError:
+        for instruction in reversed(self.stage.instructions):
+            if isinstance(instruction, Require) and instruction.name == name:
+                width = len(f"skill:{instruction.source}")
+                return locate(self.agentfile, instruction.name_place, error, width=width)
+        return locate(self.agentfile, self.stage.place, error)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The files of the skills of one requirement, and what it turned out to be."""
+
+    files: list[CopiedFile]
+    resolved: dict[str, Json]
+
+
+def _pinned(reference: str, pin: Mapping[str, Json]) -> str:
+    """The reference with the digest of the lock, where it has one."""
+    digest = pin.get("digest")
+    if not isinstance(digest, str):
+        return reference
+    if reference.startswith("oci:"):
+        folder = reference.removeprefix("oci:").partition(":")[0]
+        return f"oci:{folder}:{digest}"
+    named = Reference.parse(str(pin.get("reference") or reference))
+    return f"{named.name}@{digest}"
+
+
+def _read(path: str, limit: int) -> bytes:
+    try:
+        return files.read_at_most(Path(path), limit)
+    except OSError as exc:
+        raise reading_failed(path, exc) from exc
+
+
+def _names(chosen: Sequence[SkillFolder]) -> list[Json]:
+    return [each.skill.name for each in chosen]
