@@ -31,12 +31,18 @@ def render_changelog(
         return "\n".join([*lines, "No changes.", ""])
     grouped: dict[str, list[Change]] = {heading: [] for heading in _HEADINGS}
     for change in diff.changes:
-        if change.level > Level.NONE:
+        if change.level > Level.NONE and not _says_nothing_more(change, diff):
             grouped[_heading_of(change)].append(change)
     for heading, changes in grouped.items():
         if changes:
             lines += [f"### {heading}", "", *_items(changes), ""]
     return "\n".join(lines)
+
+
+def _says_nothing_more(change: Change, diff: AgentDiff) -> bool:
+    """Whether other lines say how the interface was reworded."""
+    reworded = change.rule.id == "interface.reworded"
+    return reworded and len(diff.of(Section.INTERFACE)) > 1
 
 
 def _heading_of(change: Change) -> str:

@@ -62,10 +62,10 @@ _BY_NAME: Final = {
         "a constraint, an invariant or a principle was removed, or a validation changed",
         "constraint.removed constraint.changed invariant.removed principle.removed",
     ),
-    "changed-knowledge": ("a knowledge file came, went or changed", "knowledge."),
+    "changed-knowledge": ("a knowledge file came, went or changed", "knowledge. listed-knowledge."),
     "removed-knowledge": (
         "a knowledge file was removed",
-        "knowledge.removed knowledge.listed-removed",
+        "knowledge.removed listed-knowledge.removed",
     ),
     "changed-entrypoint": ("the program that runs changed", "entrypoint.changed"),
     "new-executable": ("a file became executable", "file.became-executable"),

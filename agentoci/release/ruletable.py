@@ -36,7 +36,7 @@ interface
   - interface.output        MAJOR output: callers that read it get nothing
   + interface.heading       MINOR heading: the interface was extended
   - interface.heading       MINOR heading: it says less; inputs and outputs have their own rules
-  ~ interface.reworded      PATCH text reworded: inputs and outputs have their own rules
+  ~ interface.reworded      PATCH interface reworded: inputs and outputs have their own rules
 
 tools
   + tool.required           MAJOR required tool: whoever runs the agent must provide it
@@ -89,8 +89,8 @@ knowledge
   - knowledge               MINOR file: it knows less; what it promises is in its interface
   ~ knowledge.changed       PATCH file changed: knowledge was corrected
   ~ knowledge.moved         PATCH file moved: the agent knows the same
-  + knowledge.listed        MINOR listed file: the definition names more knowledge
-  - knowledge.listed        MINOR listed file: the definition names less knowledge
+  + listed-knowledge        MINOR listed file: the definition names more knowledge
+  - listed-knowledge        MINOR listed file: the definition names less knowledge
   + principle               MINOR principle: the agent keeps to more
   - principle               MAJOR principle: the agent does not keep to it any more
 

@@ -92,7 +92,7 @@ def compare_knowledge_lists(old: Document, new: Document) -> Iterator[Change]:
     """The files that a definition names; their order says nothing."""
     for part in ("static", "dynamic"):
         before, after = (texts_at(one, "spec", "knowledge", part) for one in (old, new))
-        for found in compare_sets(before, after, "knowledge.listed"):
+        for found in compare_sets(before, after, "listed-knowledge"):
             yield change(found.rule.id, f"{part} {found.subject}")
     path = ("spec", "knowledge", "principles")
     yield from compare_sets(texts_at(old, *path), texts_at(new, *path), "principle")

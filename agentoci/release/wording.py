@@ -11,7 +11,7 @@ from agentoci.spec.jsonio import Json, canonical_plain
 MAX_VALUE: Final = 100
 """Characters of one value; the JSON report has it whole."""
 
-_ALONE: Final = ("interface.", "knowledge.listed", "principle", "invariant", "egress")
+_ALONE: Final = ("interface.", "listed-knowledge", "principle", "invariant", "egress")
 """Rules whose subject says everything."""
 
 
