@@ -10,9 +10,11 @@ from agentoci._internal.clock import Clock, timestamp
 from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.document import manifest_annotations, name_and_version, own_key
+from agentoci.builder.immutable import refuse_other_content
 from agentoci.builder.memo import Memo
 from agentoci.builder.options import BuildOptions, ImageLookup, Profile
 from agentoci.builder.packing import LayerPlan, Packer
+from agentoci.builder.parents import ParentFinder, TracedLookup
 from agentoci.builder.profiles import store_agent, store_as_image
 from agentoci.builder.replay import Recorder, Records, Trace, tag_all
 from agentoci.builder.report import BuildReport, Built, NoReport
@@ -74,8 +76,9 @@ class Builder:
             if work.packer.screen is not None:
                 work.packer.screen.conclude(recorder)
             root = store_stage(self._store, final, options)
+            name, version = name_and_version(final.compiled)
+            refuse_other_content(self._store, root, name, version, options)
             tag_all(self._store, root, options)
-        name, version = name_and_version(final.compiled)
         built = Built(root, final.layers, name, version)
         Records(self._store, self._cache).keep(context, options, trace, recorder, built)
         return built
@@ -94,7 +97,9 @@ class Builder:
         opened = Context.open(context, trace=trace)
         stats = StatCache.load(self._cache, context, opened_ns=trace.opened_ns)
         memo = Memo(self._cache / "memo", enabled=options.use_cache)
-        agentfile = read_agentfile(opened, options, memo, report, trace)
+        images = TracedLookup(self._store, self._lookup, trace)
+        parents = ParentFinder(opened, images)
+        agentfile = read_agentfile(opened, options, memo, report, trace, parents)
         screen = Screen(options.allowed_secrets) if self._scans else None
         if screen is not None:
             screen_agentfile(screen, agentfile, context, options.build_args.items())
@@ -116,9 +121,10 @@ class Builder:
             packer,
             stats,
             memo,
-            self._lookup,
+            images,
             self._cache,
             trace,
+            parents,
             self._artifacts,
         )
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
-from agentoci._internal import files, limits
+from agentoci._internal import limits
 from agentoci.agentfile.nodes import (
     Agentfile,
     Definition,
@@ -20,11 +18,15 @@ from agentoci.agentfile.nodes import (
     Stage,
 )
 from agentoci.builder.bindings import RequiredTools, add_tool
-from agentoci.builder.context import Context, OutsideContext
+from agentoci.builder.context import Context
+from agentoci.builder.lineages import Definitions, Ground, Refuse, weakened, with_agentfile
+from agentoci.definition.lineage import NO_LINEAGE, Lineage
 from agentoci.errors import SourceFaults
-from agentoci.layers.source import reading_failed
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json
+
+if TYPE_CHECKING:
+    from agentoci.definition.parents import Find
 
 UNVERSIONED: Final = "0.0.0"
 """The version of an agent that declares none."""
@@ -37,31 +39,38 @@ _PARTIAL_VERSION: Final = re.compile(r"\d+(\.\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A stage's definition as a document, its requirements, and what the user should know."""
+    """A stage's definition as a document, its requirements, and what the user should know.
+
+    The lineage says what of the document comes from where.
+    """
 
     document: dict[str, Json]
     requirements: tuple[Require, ...]
     warnings: tuple[str, ...] = ()
+    lineage: Lineage = NO_LINEAGE
 
 
 @dataclass(slots=True)
 class Compiler:
     """Compiles one stage; raises SourceFaults with the place in the Agentfile.
 
-    A `version` takes the place of the one that is declared.
+    `find` finds parents. A `version` takes the place of the one that is declared.
     """
 
     agentfile: Agentfile
     context: Context
+    find: Find
     version: str | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def compile(
-        self, stage: Stage, *, base: Mapping[str, Json] | None, fallback_name: str
-    ) -> Compiled:
+    def compile(self, stage: Stage, *, ground: Ground, fallback_name: str) -> Compiled:
         """Apply DEFINITION, INTERFACE, SET, REQUIRE and LABEL, in this order, and check the sum."""
-        document = _blank() if base is None else copy.deepcopy(dict(base))
-        for step in (self._definition, self._interface, self._set, self._require, self._label):
+        definitions = Definitions(self.context, self.find, ground)
+        start = self._start(stage, definitions)
+        document = copy.deepcopy(start.document()) if start.entries else _blank()
+        for instruction in stage.instructions:
+            self._interface(document, instruction, definitions)
+        for step in (self._set, self._require, self._label):
             for instruction in stage.instructions:
                 document = step(document, instruction)
         metadata = _part(document, "metadata")
@@ -70,8 +79,11 @@ class Compiler:
             metadata["version"] = self.version
         if not self._is_plain(stage, document):
             self._check(stage, document)
+        if start.entries:
+            self._check_kept(stage, start.document(), document)
         required = tuple(i for i in stage.instructions if isinstance(i, Require))
-        return Compiled(document, required, tuple(self.warnings))
+        lineage = with_agentfile(start, document)
+        return Compiled(document, required, tuple(self.warnings), lineage)
 
     def _is_plain(self, stage: Stage, document: dict[str, Json]) -> bool:
         """Whether nothing was said that could break the schema, whose import is not for free.
@@ -85,30 +97,37 @@ class Compiler:
             for i in stage.instructions
         )
 
-    def _definition(self, document: dict[str, Json], instruction: object) -> dict[str, Json]:
-        if not isinstance(instruction, Definition):
-            return document
-        return self.read(instruction.path, self._refuse(instruction))
+    def _start(self, stage: Stage, definitions: Definitions) -> Lineage:
+        """What the Agentfile changes: the last DEFINITION with its parents, else the base's."""
+        lineage = definitions.ground.lineage
+        for instruction in stage.instructions:
+            if isinstance(instruction, Definition):
+                lineage = definitions.read(instruction.path, self._refuse(instruction))
+        return lineage
 
-    def _interface(self, document: dict[str, Json], instruction: object) -> dict[str, Json]:
+    def _interface(
+        self, document: dict[str, Json], instruction: object, definitions: Definitions
+    ) -> None:
         if not isinstance(instruction, Interface):
-            return document
+            return
         spec = _part(document, "spec")
         match instruction.kind:
             case "text":
                 spec["interface"] = instruction.value
             case "file":
                 refuse = self._refuse(instruction)
-                spec["interface"] = self._text(instruction.value, refuse)
+                spec["interface"] = _text(definitions, instruction.value, refuse)
             case "name":
-                self._named_interface(document, instruction)
-        return document
+                self._named_interface(document, instruction, definitions)
 
-    def _named_interface(self, document: dict[str, Json], instruction: Interface) -> None:
+    def _named_interface(
+        self, document: dict[str, Json], instruction: Interface, definitions: Definitions
+    ) -> None:
         """A name is that of an `.agentdef` in the context, else it names the agent."""
         name = instruction.value
         if self.context.lookup(f"{name}.agentdef") is not None:
-            found = self.read(f"{name}.agentdef", self._refuse(instruction))
+            lineage = definitions.read(f"{name}.agentdef", self._refuse(instruction))
+            found = lineage.document()
             document["metadata"] = {**_part(found, "metadata")}
             _part(document, "spec")["interface"] = _part(found, "spec").get("interface")
             return
@@ -158,46 +177,6 @@ class Compiler:
             )
         return full
 
-    def read(self, path: str, refuse: Refuse) -> dict[str, Json]:
-        """A definition of the context as a document; a parent is refused until it can be merged."""
-        from agentoci.definition.constraints import check_expressions
-        from agentoci.definition.read import definition_document, read_definition
-
-        content = self._content(path, limits.MAX_DEFINITION_BYTES, refuse)
-        definition = read_definition(content, file=path)
-        check_expressions(content, file=path)
-        if definition.metadata.parent is not None:
-            refuse(
-                f"{path}: its parent {definition.metadata.parent} cannot be merged yet",
-                "write the definition out in full, without metadata.parent",
-            )
-        return definition_document(definition)
-
-    def _text(self, path: str, refuse: Refuse) -> str:
-        content = self._content(path, limits.MAX_DEFINITION_BYTES, refuse)
-        try:
-            return content.decode("utf-8")
-        except UnicodeDecodeError:
-            refuse(f"{path}: not UTF-8 text", None)
-            raise
-
-    def _content(self, path: str, limit: int, refuse: Refuse) -> bytes:
-        try:
-            found = self.context.lookup(path)
-        except OutsideContext as exc:
-            refuse(exc.message, exc.hint)
-            raise
-        if found is None or not found.is_regular:
-            refuse(f"{path!r} is not in the context", None)
-        where = self.context.locate(path)
-        try:
-            content = files.read_at_most(Path(where), limit)
-        except OSError as exc:
-            raise reading_failed(where, exc) from exc
-        if len(content) > limit:
-            refuse(f"{path}: larger than {limit} bytes", None)
-        return content
-
     def _check(self, stage: Stage, document: dict[str, Json]) -> None:
         from agentoci.definition.read import check_document
 
@@ -209,15 +188,32 @@ class Compiler:
 
             check_constraints(document, what=what)
 
-    def _refuse(self, instruction: Definition | Interface | Label) -> Refuse:
-        def refuse(message: str, hint: str | None) -> None:
+    def _check_kept(self, stage: Stage, before: dict[str, Json], document: dict[str, Json]) -> None:
+        """An Agentfile is held to what the definition under it is held to."""
+        lost = weakened(before, document)
+        if lost is None:
+            return
+        name, entry = lost
+        for instruction in stage.instructions:
+            if isinstance(instruction, Set) and instruction.key.split(".")[0] == name:
+                self._refuse(instruction)(
+                    f"SET {name} leaves out {entry[:60]!r} of the definition under it",
+                    f"{name} are only added: list all of them and yours",
+                )
+
+    def _refuse(self, instruction: Definition | Interface | Label | Set) -> Refuse:
+        def refuse(message: str, hint: str | None) -> NoReturn:
             raise SourceFaults([self.agentfile.fault(instruction.place, message, hint=hint)])
 
         return refuse
 
 
-Refuse = Callable[[str, str | None], None]
-"""Raises SourceFaults with a message and a hint, at the instruction it was made for."""
+def _text(definitions: Definitions, path: str, refuse: Refuse) -> str:
+    content = definitions.content(path, limits.MAX_DEFINITION_BYTES, refuse)
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        refuse(f"{path}: not UTF-8 text", None)
 
 
 def _blank() -> dict[str, Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agentoci.builder.compiling import UNVERSIONED, Compiled
 from agentoci.builder.options import FORMAT
 from agentoci.builder.stages import StageResult
+from agentoci.definition.lineage import KEY as LINEAGE
 from agentoci.release.tagged import annotation_of
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json
@@ -15,6 +16,8 @@ from agentoci.store.images import layer_type
 def own_key(stage: StageResult) -> dict[str, Json]:
     """The key `agentoci` of the config blob."""
     made: dict[str, Json] = {"definition": stage.compiled.document, "format": FORMAT}
+    if len(stage.compiled.lineage.entries) > 1:
+        made[LINEAGE] = stage.compiled.lineage.json()
     if stage.requirements:
         made["requirements"] = list(stage.requirements)
     if stage.healthcheck is not None:

@@ -10,7 +10,9 @@ from typing import Protocol
 from agentoci._internal import files, limits
 from agentoci.agentfile import Agentfile, parse
 from agentoci.builder.context import Context
+from agentoci.definition.parents import Find
 from agentoci.errors import NotFound
+from agentoci.spec.jsonio import Json
 
 
 class DefinitionMissing(NotFound):
@@ -27,13 +29,16 @@ class HasBuildArgs(Protocol):
 
 
 def agentfile_for(
-    context: Context, path: Path, options: HasBuildArgs, *, warn: Callable[[str], None]
+    context: Context, path: Path, options: HasBuildArgs, find: Find, *, warn: Callable[[str], None]
 ) -> Agentfile:
-    """FROM scratch, the definition, and the knowledge files that it names, where they are there.
+    """FROM, the definition, and the knowledge files that it names, where they are there.
 
-    The definition must lie inside the context. Raises DefinitionMissing and SourceFaults.
+    FROM names the nearest ancestor that is an image, whose knowledge comes along with it; without
+    one it is `scratch`. The definition must lie inside the context. Raises DefinitionMissing,
+    SourceFaults and ParentMissing.
     """
-    from agentoci.definition.read import read_definition
+    from agentoci.builder.parents import read_source
+    from agentoci.definition.ancestry import resolve
 
     try:
         content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
@@ -44,10 +49,13 @@ def agentfile_for(
         raise DefinitionMissing(
             f"{path} is not inside {context.root}", hint="build its own folder"
         ) from exc
-    definition = read_definition(content, file=str(path))
-    knowledge = definition.spec.knowledge
-    lines = ["FROM scratch", f"DEFINITION {_word(name)}"]
-    for wanted in dict.fromkeys((*knowledge.static, *knowledge.principles)):
+    ancestry = resolve(read_source(content, name), find)
+    base = next((node for node in ancestry.nodes if node.image), None)
+    lines = [f"FROM {base.where if base else 'scratch'}", f"DEFINITION {_word(name)}"]
+    there = _knowledge(base.image.document()) if base and base.image else []
+    for wanted in _knowledge(ancestry.lineage.document()):
+        if wanted in there:
+            continue
         source = _locate(context, wanted)
         if source is None:
             warn(f"{name}: knowledge file {wanted!r} is not in the folder")
@@ -55,6 +63,15 @@ def agentfile_for(
             destination = f"/agent/knowledge/{wanted}"
             lines.append(f"COPY {_word(_literal(source))} {_word(destination)}")
     return parse("\n".join(lines) + "\n", file=name, build_args=options.build_args)
+
+
+def _knowledge(document: Mapping[str, Json]) -> list[str]:
+    """The knowledge files of the type that a definition names."""
+    spec = document.get("spec")
+    knowledge = spec.get("knowledge") if isinstance(spec, dict) else None
+    found = knowledge if isinstance(knowledge, dict) else {}
+    listed = [found.get(key) for key in ("static", "principles")]
+    return [str(path) for paths in listed if isinstance(paths, list) for path in paths]
 
 
 def _literal(path: str) -> str:

@@ -35,7 +35,8 @@ class BuildOptions:
     every time in the image is set to (SOURCE_DATE_EPOCH). `version` takes the place of the one that
     the definition declares; `annotations` are added to the manifest's; `name` is the agent's, where
     nothing says how it is called (None: by the first tag). By findings with an id among
-    `allowed_secrets` the build does not fail. `pins` says by name what the lock holds:
+    `allowed_secrets` the build does not fail. `replace` lets
+    a full release mean other content than before. `pins` says by name what the lock holds:
     `version`, `digest` and `reference` of each.
     """
 
@@ -50,6 +51,7 @@ class BuildOptions:
     annotations: Mapping[str, str] = field(default_factory=dict)
     name: str | None = None
     allowed_secrets: frozenset[str] = frozenset()
+    replace: bool = False
     pins: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 
     @property

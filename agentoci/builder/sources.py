@@ -12,21 +12,30 @@ from agentoci.builder.memo import Memo
 from agentoci.builder.options import BuildOptions
 from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport
+from agentoci.definition.parents import Find
 from agentoci.errors import Invalid, NotFound
 from agentoci.spec.jsonio import Json
 
 
 def read_agentfile(
-    context: Context, options: BuildOptions, memo: Memo, report: BuildReport, trace: Trace
+    context: Context,
+    options: BuildOptions,
+    memo: Memo,
+    report: BuildReport,
+    trace: Trace,
+    find: Find,
 ) -> Agentfile:
-    """The parsed Agentfile of the options, or of the context; raises as `find_agentfile`."""
+    """The parsed Agentfile of the options, or of the context; raises as `find_agentfile`.
+
+    `find` finds the parents of an `.agentdef` that stands for an Agentfile.
+    """
     if options.file is None:
         trace.text(context.root / "Agentfile")
     path = options.file or find_agentfile(context.root)
     trace.text(path)
     if path.suffix == ".agentdef":
         context.listing("")  # another .agentdef beside it would change what is built
-        return agentfile_for(context, path, options, warn=report.warning)
+        return agentfile_for(context, path, options, find, warn=report.warning)
     try:
         raw = files.read_at_most(path, limits.MAX_AGENTFILE_BYTES)
     except OSError as exc:

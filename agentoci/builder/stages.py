@@ -25,6 +25,7 @@ from agentoci.builder.names import TakenNames
 from agentoci.builder.packing import LayerPlan, PackedPlan, Packer
 from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.builder.skills import Skills
+from agentoci.definition.lineage import NO_LINEAGE, Lineage
 from agentoci.errors import Fault, Invalid, SourceFaults
 from agentoci.layers.inventory import FileEntry, Inventory
 from agentoci.layers.pack import ALONE
@@ -50,6 +51,7 @@ class StageBase:
     healthcheck: Json = None
     reference: str | None = None
     digest: str | None = None
+    lineage: Lineage = NO_LINEAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,7 @@ class StageResult:
             self.compiled.document,
             self.requirements,
             self.healthcheck,
+            lineage=self.compiled.lineage,
         )
 
 

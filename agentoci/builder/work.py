@@ -15,6 +15,7 @@ from agentoci.builder.bindings import source_state
 from agentoci.builder.compiling import UNVERSIONED, Compiled, Compiler
 from agentoci.builder.context import Context, OutsideContext
 from agentoci.builder.document import name_and_version, own_key
+from agentoci.builder.lineages import Ground
 from agentoci.builder.located import locate
 from agentoci.builder.memo import Memo
 from agentoci.builder.options import BuildOptions, ImageLookup
@@ -33,6 +34,8 @@ from agentoci.builder.skills import (
 )
 from agentoci.builder.stages import StageBase, StageBuilder, StageResult
 from agentoci.builder.statcache import StatCache
+from agentoci.definition.lineage import KEY, Lineage
+from agentoci.definition.parents import Find
 from agentoci.errors import AgentociError, Invalid
 from agentoci.layers.tree import DestinationExists
 from agentoci.layers.unpack import unpack_image
@@ -60,6 +63,7 @@ class Work:
     lookup: ImageLookup
     cache: Path
     trace: Trace
+    find: Find
     artifacts: ArtifactLookup = no_artifacts
     results: dict[int, StageResult] = field(default_factory=dict)
     unpacked: dict[str, Context] = field(default_factory=dict)
@@ -121,10 +125,11 @@ class Work:
         """Look for secrets in what is no layer; the definition of a base image is released."""
         if self.packer.screen is None:
             return
-        released = base.definition if base.reference is not None else None
-        screen_stage(
-            self.packer.screen, self.agentfile, stage, self.context, compiled.document, released
-        )
+        said = {**compiled.document, KEY: compiled.lineage.json()}
+        released = None
+        if base.definition is not None and base.reference is not None:
+            released = {**base.definition, KEY: base.lineage.json()}
+        screen_stage(self.packer.screen, self.agentfile, stage, self.context, said, released)
 
     def _warnings(self, stage: Stage, compiled: Compiled) -> Iterator[str]:
         yield from compiled.warnings
@@ -145,41 +150,39 @@ class Work:
             return self.results[earlier.index].as_base()
         reference = Reference.parse(stage.base.reference)
         try:
-            image = self._lookup(reference)
+            image = self.lookup(reference)
             return _image_as_base(self.packer.store, image, reference)
         except AgentociError as exc:
             raise locate(
                 self.agentfile, stage.base.place, exc, width=len(stage.base.reference)
             ) from exc
 
-    def _lookup(self, reference: Reference) -> Image:
-        image = self.lookup(reference)
-        entry = self.packer.store.find(reference.tagged)
-        self.trace.images[reference.tagged] = str(image.root.digest)
-        self.trace.replayable &= entry is not None and entry.digest == image.root.digest
-        return image
-
     def _compile(self, stage: Stage, base: StageBase) -> Compiled:
         is_final = stage.index == self.agentfile.final.index
         version = self.options.version if is_final else None
-        compiler = Compiler(self.agentfile, self.context, version)
+        compiler = Compiler(self.agentfile, self.context, self.find, version)
+        ground = _ground(stage, base)
         fallback = self.options.fallback_name
         made: list[Compiled] = []
 
         def compile_now() -> dict[str, Json]:
-            made.append(compiler.compile(stage, base=base.definition, fallback_name=fallback))
-            return made[0].document
+            made.append(compiler.compile(stage, ground=ground, fallback_name=fallback))
+            return {"definition": made[0].document, KEY: made[0].lineage.json()}
 
-        key = f"definition {fallback} {version} {self._fingerprint(stage, base)}"
-        document = self.memo.remember(key, compile_now)
+        fingerprint = self._fingerprint(stage, base)
+        if fingerprint is None:
+            return compiler.compile(stage, ground=ground, fallback_name=fallback)
+        key = f"lineage {fallback} {version} {fingerprint}"
+        lineage = Lineage.of(self.memo.remember(key, compile_now), what=key)
         if made:
             return made[0]
-        return Compiled(document, tuple(i for i in stage.instructions if isinstance(i, Require)))
+        required = tuple(i for i in stage.instructions if isinstance(i, Require))
+        return Compiled(lineage.document(), required, lineage=lineage)
 
-    def _fingerprint(self, stage: Stage, base: StageBase) -> Digest:
-        """Of everything that the compiled definition follows from."""
+    def _fingerprint(self, stage: Stage, base: StageBase) -> Digest | None:
+        """Of everything that the compiled definition follows from; None: of parents, too."""
         parts = [repr(i) for i in stage.instructions if not isinstance(i, Copy)]
-        parts.append(str(Digest.of(canonical(base.definition))))
+        parts.append(str(Digest.of(canonical(base.lineage.json()))))
         for instruction in stage.instructions:
             if isinstance(instruction, Require) and instruction.kind in ("mcp", "skill"):
                 parts.append(source_state(self.context, instruction))
@@ -187,9 +190,11 @@ class Work:
                 path = (
                     instruction.path if isinstance(instruction, Definition) else instruction.value
                 )
-                parts += [
-                    _content_digest(self.context, name) for name in (path, f"{path}.agentdef")
-                ]
+                for name in (path, f"{path}.agentdef"):
+                    content = _content(self.context, name)
+                    if content is not None and b"parent" in content:
+                        return None
+                    parts.append("none" if content is None else str(Digest.of(content)))
         return Digest.of("\n".join(parts).encode())
 
     def _context_of(self, instruction: Copy) -> Context:
@@ -204,7 +209,7 @@ class Work:
             root = store_agent(store, config, tuple(x.desc for x in result.layers), {})
             return self._unpack(read_image(store, root, what=f"stage {instruction.from_}"))
         try:
-            return self._unpack(self._lookup(Reference.parse(instruction.from_)))
+            return self._unpack(self.lookup(Reference.parse(instruction.from_)))
         except AgentociError as exc:
             place = instruction.from_place or instruction.place
             raise locate(self.agentfile, place, exc, width=len(instruction.from_)) from exc
@@ -265,16 +270,21 @@ def _image_as_base(store: LayoutStore, image: Image, reference: Reference) -> St
         config.agentoci.get("healthcheck"),
         str(reference),
         str(image.root.digest),
+        Lineage.of(config.agentoci, what=str(reference)),
     )
 
 
-def _content_digest(context: Context, path: str) -> str:
-    """The digest of a file of the context; compiling says what is wrong with another one."""
+def _ground(stage: Stage, base: StageBase) -> Ground:
+    """What the stage's definition is built on."""
+    return Ground(base.lineage, stage.base.stage or stage.base.reference)
+
+
+def _content(context: Context, path: str) -> bytes | None:
+    """A file of the context; compiling says what is wrong with another one."""
     try:
         found = context.lookup(path)
     except OutsideContext:
         found = None
     if found is None or not found.is_regular:
-        return "none"
-    content = files.read_at_most(Path(context.locate(path)), limits.MAX_DEFINITION_BYTES)
-    return str(Digest.of(content))
+        return None
+    return files.read_at_most(Path(context.locate(path)), limits.MAX_DEFINITION_BYTES)

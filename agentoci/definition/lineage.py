@@ -100,6 +100,10 @@ class Lineage:
         return fold(own).document()
 
 
+NO_LINEAGE: Final = Lineage()
+"""That of what has no definition yet."""
+
+
 def fold(entries: Sequence[Entry]) -> Patch:
     """The entries as one patch."""
     made = Patch()

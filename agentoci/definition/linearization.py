@@ -21,13 +21,16 @@ ARROW: Final = " → "
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One ancestor as a descendant sees it: what it takes over of it, and by which line."""
+    """One ancestor as a descendant sees it: what it takes over of it, and by which line.
+
+    `image` is the whole lineage of one that is an image, rather than a file.
+    """
 
     key: str
     entries: tuple[Entry, ...]
     where: str
     line: tuple[str, ...]
-    is_image: bool = False
+    image: Lineage | None = None
 
     @property
     def name(self) -> str:
@@ -79,7 +82,7 @@ def nodes_of_image(source: Source, lineage: Lineage) -> list[Node]:
         so_far = Lineage(tuple(entry for group in groups[:number] for entry in group))
         key = identity(so_far.document())
         line = (*line, key)
-        nodes.append(Node(key, tuple(groups[number - 1]), source.where, line, is_image=True))
+        nodes.append(Node(key, tuple(groups[number - 1]), source.where, line, so_far))
     return nodes
 
 

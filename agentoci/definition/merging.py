@@ -28,7 +28,7 @@ REMOVED: Final = "removed"
 
 _WHOLE: Final = ("apiVersion",)
 _TOOL_KINDS: Final = frozenset({"mcp", "a2a", "http", "skill"})
-_OF_A_KIND: Final = (*sorted(_TOOL_KINDS), "version")
+_OF_A_KIND: Final = (*sorted(_TOOL_KINDS), "version", "reference")
 """What of a tool goes when it becomes one of another kind: its version was another thing's."""
 
 PARTS: Final[Mapping[str, tuple[Path, ...]]] = {

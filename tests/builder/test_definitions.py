@@ -112,8 +112,6 @@ def test_the_name_is_the_tags_when_nothing_else_says_it(workshop: Workshop) -> N
         ("DEFINITION link.agentdef", "'link.agentdef' is not in the context"),
         ("DEFINITION linked/c.agentdef", "'linked' is a symbolic link"),
         ("DEFINITION huge.agentdef", "huge.agentdef: larger than 262144 bytes"),
-        ("DEFINITION child.agentdef", "its parent base@1.0.0 cannot be merged yet"),
-        ("INTERFACE child", "its parent base@1.0.0 cannot be merged yet"),
         ("INTERFACE gone/interface.md", "'gone/interface.md' is not in the context"),
         ("INTERFACE ../interface.md", "leads out of the context"),
         ("INTERFACE huge.md", "huge.md: larger than 262144 bytes"),
@@ -132,9 +130,6 @@ def test_faults_are_told_at_their_place(workshop: Workshop, line: str, message: 
             "link.agentdef": "-> c.agentdef",
             "linked": "-> folder",
             "huge.agentdef": "#" * 262145,
-            "child.agentdef": FULL.replace("author: somebody", "parent: base@1.0.0").replace(
-                "coordinator_agent", "child"
-            ),
             "huge.md": "x" * 262145,
             "latin.md": b"\xe9",
         }
@@ -142,12 +137,6 @@ def test_faults_are_told_at_their_place(workshop: Workshop, line: str, message: 
     number, told = fault(workshop, f"FROM scratch\n\n{line}\n")
     assert number == 3
     assert message in told
-
-
-def test_the_hint_for_a_parent(workshop: Workshop) -> None:
-    workshop.write("child.agentdef", FULL.replace("author: somebody", "parent: base@1.0.0"))
-    (found,) = workshop.faults("FROM scratch\nDEFINITION child.agentdef\n").faults
-    assert found.hint == "write the definition out in full, without metadata.parent"
 
 
 def test_faults_of_a_definition_are_told_in_its_own_file(workshop: Workshop) -> None:
@@ -236,12 +225,6 @@ def test_a_definition_outside_the_folder(loose: Workshop) -> None:
     with pytest.raises(DefinitionMissing, match="is not inside") as caught:
         loose.build(file=outside)
     assert caught.value.hint == "build its own folder"
-
-
-def test_a_lone_definition_with_a_parent_is_refused(workshop: Workshop) -> None:
-    workshop.write("c.agentdef", FULL.replace("author: somebody", "parent: base@1.0.0"))
-    with pytest.raises(SourceFaults, match=r"its parent base@1\.0\.0 cannot be merged yet"):
-        workshop.build()
 
 
 @pytest.mark.parametrize("path", ["../secret.md", "/etc/passwd", "workflow/../../secret.md"])

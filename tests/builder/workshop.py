@@ -126,6 +126,7 @@ class Workshop:
         self.told = Told()
         engine = self.engine
         options.setdefault("epoch", engine.settings.epoch)
+        options.setdefault("replace", True)  # tests build one version again and again
         chosen = BuildOptions(tags=(Reference.parse(tag),), **options)
         return engine.builds.build(context or self.context, chosen, report=self.told)
 

@@ -1,0 +1,200 @@
+"""Where a definition's parents come from: files beside it, the local store, a registry."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentoci._internal import files, limits
+from agentoci.builder.context import Context, ContextFile
+from agentoci.builder.options import ImageLookup
+from agentoci.builder.replay import Trace, tags_of
+from agentoci.definition.lineage import Lineage, identity
+from agentoci.definition.parents import ParentName, Source
+from agentoci.errors import Invalid, NotFound, SourceFaults
+from agentoci.layers.source import reading_failed
+from agentoci.spec import annotations as keys
+from agentoci.spec.jsonio import Json
+from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.store.images import Image, read_image
+from agentoci.store.index import Entry
+from agentoci.store.layout import LayoutStore
+
+
+class ParentNotFound(NotFound):
+    """A definition that is neither beside its child, nor in the store, nor at a registry."""
+
+
+class AmbiguousParent(Invalid):
+    """Two files beside a definition are the parent that it names."""
+
+
+@dataclass(frozen=True, slots=True)
+class TracedLookup:
+    """Looks images up and tells the trace, so that a build is not replayed when they change."""
+
+    store: LayoutStore
+    lookup: ImageLookup
+    trace: Trace
+
+    def __call__(self, reference: Reference) -> Image:
+        """The image of a reference, from the store or pulled; raises what `lookup` raises."""
+        image = self.lookup(reference)
+        entry = self.store.find(reference.tagged)
+        self.trace.images[reference.tagged] = str(image.root.digest)
+        self.trace.replayable &= entry is not None and entry.digest == image.root.digest
+        return image
+
+
+@dataclass(frozen=True, slots=True)
+class ParentFinder:
+    """Finds parents of definitions of one context; what it looks at enters the trace."""
+
+    context: Context
+    images: TracedLookup
+
+    def __call__(self, parent: ParentName, child: Source) -> Source:
+        """The parent that a definition of the context names.
+
+        Raises ParentNotFound, AmbiguousParent, SourceFaults of the parent's file, and what
+        registries say.
+        """
+        beside = _Beside(self.context, parent, child)
+        return beside.found() or self._stored(parent) or self._pulled(parent, beside)
+
+    def _stored(self, parent: ParentName) -> Source | None:
+        """An image of the store: by the tag `name:version`, else by what its definition says."""
+        store, trace = self.images.store, self.images.trace
+        entries = store.index.read()
+        names = [entry.name for entry in entries if entry.name is not None]
+        trace.tags[parent.name] = tags_of(names, parent.name)
+        for entry in _candidates(entries, parent):
+            image = read_image(store, entry.desc.bare(), what=entry.name or str(entry.digest))
+            if identity(image.definition) == str(parent):
+                if entry.name is None:
+                    trace.replayable = False
+                    return source_of(image, f"{image.name}@{entry.digest}")
+                trace.images[entry.name] = str(entry.digest)
+                return source_of(image, entry.name)
+        return None
+
+    def _pulled(self, parent: ParentName, beside: _Beside) -> Source:
+        try:
+            reference = Reference.parse(f"{parent.name}:{_as_tag(parent.version)}")
+            image = self.images(reference)
+        except (NotFound, InvalidReference) as exc:
+            if beside.broken:
+                raise SourceFaults([f for faults in beside.broken for f in faults.faults]) from exc
+            where = beside.folder or "the folder"
+            message = f"parent {parent} is neither in {where}, nor in the store, nor at a registry"
+            raise ParentNotFound(message, hint=beside.hint()) from exc
+        if identity(image.definition) != str(parent):
+            raise ParentNotFound(
+                f"parent {parent}: {reference} is {identity(image.definition)}",
+                hint="name the version that is meant, or put its .agentdef beside this one",
+            )
+        return source_of(image, reference.tagged)
+
+
+def source_of(image: Image, where: str) -> Source:
+    """An image's definition, its parents merged already; raises CorruptLineage."""
+    return Source(image.definition, where, lineage=Lineage.of(image.config.agentoci, what=where))
+
+
+def read_source(content: bytes, where: str) -> Source:
+    """A definition file, its parents not looked at yet; raises SourceFaults."""
+    from agentoci.definition.constraints import check_expressions
+    from agentoci.definition.read import definition_document, read_definition
+    from agentoci.definition.yamlio import load
+
+    definition = read_definition(content, file=where)
+    check_expressions(content, file=where)
+    return Source(definition_document(definition), where, load(content, file=where))
+
+
+class _Beside:
+    """The definitions in the folder of a child, and in the context's root."""
+
+    def __init__(self, context: Context, parent: ParentName, child: Source) -> None:
+        self.folder = posixpath.dirname(child.where)
+        self.broken: list[SourceFaults] = []
+        self._context = context
+        self._parent = parent
+        self._others: list[str] = []
+
+    def found(self) -> Source | None:
+        """The file that is the parent."""
+        for folder in dict.fromkeys((self.folder, "")):
+            matching = [
+                (path, content)
+                for path, content in self._definitions(folder)
+                if self._is_meant(path, content)
+            ]
+            if len(matching) > 1:
+                listed = " and ".join(path for path, _ in matching)
+                hint = "a version of a definition is one file"
+                raise AmbiguousParent(f"{listed} are both {self._parent}", hint=hint)
+            for path, content in matching:
+                return read_source(content, path)
+        return None
+
+    def hint(self) -> str:
+        """What there is instead, or what to do."""
+        if self._others:
+            return f"there is {', '.join(self._others)}"
+        return f"put its .agentdef beside, or build or pull {self._parent}"
+
+    def _definitions(self, folder: str) -> Iterator[tuple[str, bytes]]:
+        for entry in self._context.listing(folder):
+            if entry.is_regular and entry.path.endswith(".agentdef"):
+                yield entry.path, self._content(entry)
+
+    def _content(self, entry: ContextFile) -> bytes:
+        where = self._context.locate(entry.path)
+        try:
+            return files.read_at_most(Path(where), limits.MAX_DEFINITION_BYTES + 1)
+        except OSError as exc:
+            raise reading_failed(where, exc) from exc
+
+    def _is_meant(self, path: str, content: bytes) -> bool:
+        """Whether the file calls itself as the parent is called; another one may be broken."""
+        from agentoci.definition.yamlio import load
+
+        if self._parent.name.encode() not in content:
+            return False
+        try:
+            metadata = _metadata(load(content, file=path).data)
+        except SourceFaults as exc:
+            self.broken.append(exc)
+            return False
+        if metadata.get("name") != self._parent.name:
+            return False
+        if metadata.get("version") != self._parent.version:
+            self._others.append(f"{metadata.get('name')}@{metadata.get('version')} ({path})")
+            return False
+        return True
+
+
+def _candidates(entries: tuple[Entry, ...], parent: ParentName) -> list[Entry]:
+    """The entries that may be the parent, the likeliest first."""
+    tag = f"{parent.name}:{_as_tag(parent.version)}"
+    by_tag = [entry for entry in entries if entry.name == tag]
+    said = [
+        entry
+        for entry in entries
+        if entry.annotations.get(keys.AGENT_NAME) == parent.name
+        and entry.annotations.get(keys.VERSION) in (parent.version, None)
+    ]
+    return by_tag + sorted(said, key=lambda entry: (entry.name is None, entry.name or ""))
+
+
+def _as_tag(version: str) -> str:
+    """No tag holds the `+` of build metadata."""
+    return version.replace("+", "_")
+
+
+def _metadata(document: Json) -> dict[str, Json]:
+    found = document.get("metadata") if isinstance(document, dict) else None
+    return found if isinstance(found, dict) else {}
