@@ -14,7 +14,8 @@ from agentoci.cli.params import PAIR, format_option
 from agentoci.errors import Difference, Invalid
 
 if TYPE_CHECKING:
-    from agentoci.api.linting import Finding, Fixed, LintOptions, Validated
+    from agentoci.api.engine import Engine
+    from agentoci.api.linting import Finding, Fixed, Validated
 
 
 class LintFailed(Invalid):
@@ -97,7 +98,10 @@ def _show_variables(ctx: click.Context, _: click.Parameter, value: bool) -> None
     callback=_show_variables,
     help="List what constraints may speak of and exit.",
 )
+@click.pass_obj
 def lint_command(
+    engine: Engine,
+    /,
     path: Path,
     file: Path | None,
     build_args: Sequence[tuple[str, str]],
@@ -111,8 +115,8 @@ def lint_command(
     """Find what is wrong, or likely so, with the folder of an agent.
 
     Everything that `agent build` would refuse, all at once, and what builds but was hardly meant.
-    Nothing is built, and no registry is asked. The exit code is 2 for errors, 3 for warnings with
-    --strict, else 0.
+    Nothing is built, and no registry is asked: bases and parents count as far as they are here.
+    The exit code is 2 for errors, 3 for warnings with --strict, else 0.
 
     \b
     Examples:
@@ -123,12 +127,12 @@ def lint_command(
     from agentoci.api.linting import LintOptions, fix, lint
 
     options = LintOptions(file, dict(build_args), frozenset(disabled), frozenset(allowed))
-    findings = lint(path, options)
+    findings = lint(engine, path, options)
     if fixing:
         _show_fixes(fix(findings))
-        findings = lint(path, options)
+        findings = lint(engine, path, options)
     _show(findings, form)
-    _conclude(findings, options, strict=strict)
+    _conclude(findings, strict=strict)
 
 
 def _show(findings: Sequence[Finding], form: str) -> None:
@@ -160,9 +164,8 @@ def _show_fixes(fixed: Sequence[Fixed]) -> None:
     output.talk(f"mended {output.counted(len(fixed), 'line')}")
 
 
-def _conclude(findings: Sequence[Finding], options: LintOptions, *, strict: bool) -> None:
+def _conclude(findings: Sequence[Finding], *, strict: bool) -> None:
     """Say how many there are; raise when that fails the lint."""
-    del options
     counts = Counter(finding.severity.value for finding in findings)
     said = ", ".join(
         output.counted(counts[kind], kind) for kind in ("error", "warning", "note") if counts[kind]

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from agentoci.api.engine import Engine
 
 COMMANDS: Final = {
+    "init": ("init", "Write the files of a new agent."),
     "lint": ("lint", "Find what is wrong, or likely so, with the folder of an agent."),
-    "validate": (
-        "lint",
-        "Check a definition, an Agentfile or another file by itself.",
-    ),
+    "validate": ("lint", "Check a definition, an Agentfile or another file by itself."),
     "build": ("build", "Build an image from an Agentfile and its context."),
     "images": ("images", "List the images of the local store."),
     "inspect": ("images", "Show what an image is, here or at its registry."),

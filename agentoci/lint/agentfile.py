@@ -10,9 +10,9 @@ from agentoci.agentfile import Agentfile, Arg, Copy, Env, Healthcheck, Label, Re
 from agentoci.agentfile.nodes import Instruction
 from agentoci.lint.findings import Edit
 from agentoci.lint.subject import Subject
+from agentoci.release.lock import LOCK_FILE
 from agentoci.spec.reference import InvalidReference, Reference
 
-LOCK: Final = "agent.lock"
 _SECRET_NAME: Final = re.compile(
     r"(?:^|_)(?:TOKEN|SECRET|PASSWORD|PASSWD|PWD|CREDENTIALS?|API_?KEY|(?:ACCESS|PRIVATE|SECRET)_?KEY)$",
     re.IGNORECASE,
@@ -40,7 +40,7 @@ def check(subject: Subject) -> None:
 
 def _base(subject: Subject, stage: Stage) -> None:
     base = stage.base
-    if base.is_scratch or base.stage is not None or (subject.context.root / LOCK).exists():
+    if base.is_scratch or base.stage is not None or (subject.context.root / LOCK_FILE).exists():
         return
     try:
         reference = Reference.parse(base.reference)

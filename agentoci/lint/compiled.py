@@ -2,49 +2,89 @@
 
 from __future__ import annotations
 
-from agentoci.agentfile import Stage
-from agentoci.builder.compiling import Compiler
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from agentoci.agentfile import Agentfile, Place, Stage
+from agentoci.builder.compiling import Compiled, Compiler
+from agentoci.builder.lineages import Ground
+from agentoci.definition.parents import ParentMissing
 from agentoci.definition.problems import Problem
 from agentoci.definition.read import InvalidDefinition
-from agentoci.errors import AgentociError, SourceFaults
+from agentoci.errors import AgentociError, Fault, SourceFaults
+from agentoci.lint.findings import Severity
+from agentoci.lint.local import Local
 from agentoci.lint.subject import Subject
 
 
-def compile_stage(subject: Subject, stage: Stage) -> None:
-    """Compile as a build does, but without the base's part: no image is read or pulled.
+def compile_stage(subject: Subject, agentfile: Agentfile, local: Local) -> None:
+    """Compile the last stage as a build does, with what is here: no registry is asked.
 
     What a definition's own file is at fault for has been reported when it was read.
     """
-    if subject.agentfile is None:
-        return
-    compiler = Compiler(subject.agentfile, subject.context)
-    name = subject.context.root.resolve().name.lower()
+    with reporting(subject, agentfile, local):
+        subject.document = _compiled(subject, agentfile, agentfile.final, local).document
+
+
+@contextmanager
+def reporting(subject: Subject, agentfile: Agentfile | None, local: Local) -> Iterator[None]:
+    """Report what the block raises for a definition that is put together."""
     try:
-        made = compiler.compile(stage, base=None, fallback_name=name)
-        subject.document = made.document
+        yield
     except SourceFaults as exc:
-        known = {(found.fault.file, found.fault.line) for found in subject.findings}
         for fault in exc.faults:
-            file = (
-                subject.file if fault.file == subject.agentfile.file else subject.shown(fault.file)
-            )
-            if (file, fault.line) not in known:
-                subject.add("build-invalid", fault)
+            is_own = agentfile is not None and fault.file == agentfile.file
+            file = subject.file if is_own else subject.shown(fault.file)
+            _add(subject, "build-invalid", replace(fault, file=file))
     except InvalidDefinition as exc:
         subject.document = exc.document
         for problem in exc.problems:
             _report(subject, problem)
+    except ParentMissing as exc:
+        if not local.missing:
+            fault = subject.at_nearest(("metadata", "parent"), exc.message, hint=exc.hint)
+            _add(subject, "build-invalid", fault)
     except AgentociError as exc:
-        subject.add(
-            "build-invalid", subject.at_instruction(stage.place, exc.message, hint=exc.hint)
+        place = agentfile.final.place if agentfile else Place(1, 1)
+        fault = subject.at_instruction(place, exc.message, width=len("FROM"), hint=exc.hint)
+        _add(subject, "build-invalid", fault)
+
+
+def note_missing_parents(subject: Subject, local: Local) -> None:
+    """Say which parents are not here; of the definition only its own part is looked at then."""
+    for parent in dict.fromkeys(local.missing):
+        for located in subject.definitions.values():
+            if isinstance(located.data, dict):
+                subject.document = located.data
+        fault = subject.at_nearest(
+            ("metadata", "parent"),
+            f"the parent {parent} is not here, so what it adds is not looked at",
+            hint=f"put its .agentdef beside, or pull {parent.name}:{parent.version}",
         )
+        subject.add("parent-unknown", fault)
+
+
+def _compiled(subject: Subject, agentfile: Agentfile, stage: Stage, local: Local) -> Compiled:
+    ground = Ground()
+    if stage.base.stage is not None:
+        below = next(each for each in agentfile.stages if each.name == stage.base.stage)
+        ground = Ground(_compiled(subject, agentfile, below, local).lineage, stage.base.stage)
+    elif not stage.base.is_scratch:
+        ground = local.ground(stage.base.reference)
+    compiler = Compiler(agentfile, subject.context, local.finder(subject.context))
+    name = subject.context.root.resolve().name.lower()
+    return compiler.compile(stage, ground=ground, fallback_name=name)
 
 
 def _report(subject: Subject, problem: Problem) -> None:
-    rule = "build-invalid"
-    if problem.path[-1:] == ("validation",):
-        rule = "constraint-false"
+    rule = "constraint-false" if problem.path[-1:] == ("validation",) else "build-invalid"
     fault = subject.at_value(problem.path, str(problem), hint=problem.hint, at_key=problem.at_key)
-    known = {(found.fault.file, found.fault.line) for found in subject.findings}
-    if (fault.file, fault.line) not in known:
+    _add(subject, rule, fault)
+
+
+def _add(subject: Subject, rule: str, fault: Fault) -> None:
+    """Report it unless an error has been found on this line: then this follows from that."""
+    errors = [known.fault for known in subject.findings if known.severity is Severity.ERROR]
+    if all((known.file, known.line) != (fault.file, fault.line) for known in errors):
         subject.add(rule, fault)

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from agentoci.agentfile import Require
 from agentoci.definition.places import Path
 from agentoci.errors import Fault
-from agentoci.lint.subject import Subject
+from agentoci.lint.subject import Subject, value_at
 from agentoci.spec.jsonio import Json
 
 _INPUT: Final = re.compile(r"\binputs?\b|输入", re.IGNORECASE)
@@ -50,14 +50,6 @@ def check(subject: Subject) -> None:
     for idle in _IDLE:
         _idle(subject, document, idle)
     _context_window(subject, document)
-
-
-def value_at(document: Mapping[str, Json], path: Path) -> Json:
-    """The value at a path of a document; None when there is none."""
-    value: object = document
-    for step in path:
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value  # type: ignore[return-value]  # a part of a document
 
 
 def _version(subject: Subject, document: Mapping[str, Json]) -> None:

@@ -9,13 +9,18 @@ from agentoci._internal.limits import MIB
 from agentoci.agentfile import Copy
 from agentoci.builder.ignore import NAME as IGNORE_FILE
 from agentoci.definition.places import Path
-from agentoci.lint.definition import value_at
-from agentoci.lint.subject import Copied, Subject
+from agentoci.errors import Fault
+from agentoci.lint.subject import Copied, Subject, value_at
 
 _FOLDER: Final = "agent/knowledge/"
 _LISTS: Final = ("static", "dynamic", "principles")
 _SHIPPED: Final = ("static", "principles")
 """Lists of files that the image brings; dynamic knowledge is the instance's own."""
+
+_WRITTEN: Final[tuple[Path, ...]] = (
+    *(("spec", "knowledge", name) for name in _SHIPPED),
+    ("spec", "extensions", "knowledge", "add"),
+)
 
 LARGE: Final = 32 * MIB
 
@@ -50,7 +55,12 @@ def _missing(subject: Subject, copied: dict[str, Copied]) -> None:
             if _FOLDER + wanted not in copied:
                 message = f"the knowledge file {wanted!r} is not copied into the image"
                 hint = f"COPY it to /{_FOLDER}{wanted}, or take it off the list"
-                subject.add("knowledge-missing", subject.at_value(path, message, hint=hint))
+                if subject.is_made_up:
+                    hint = f"put it at knowledge/{wanted}, or take it off the list"
+                fault = _at_listed(subject, wanted, message, hint)
+                subject.add(
+                    "knowledge-missing", fault or subject.at_value(path, message, hint=hint)
+                )
 
 
 def _brings_unknown(subject: Subject) -> bool:
@@ -82,6 +92,16 @@ def _listed(subject: Subject, name: str) -> Iterator[tuple[Path, str]]:
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, str):
             yield (*path, index), entry
+
+
+def _at_listed(subject: Subject, wanted: str, message: str, hint: str) -> Fault | None:
+    """Where a definition, or a parent beside it, lists the file."""
+    for located in (*subject.definitions.values(), *subject.others.values()):
+        for base in _WRITTEN:
+            entries = value_at(located.data, base)
+            if isinstance(entries, list) and wanted in entries:
+                return located.fault((*base, entries.index(wanted)), message, hint=hint)
+    return None
 
 
 def _twice(subject: Subject) -> None:

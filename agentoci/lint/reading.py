@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from agentoci.builder.copying import RESERVED, plan_copy
 from agentoci.builder.loose import agentfile_for
 from agentoci.builder.names import TakenNames
 from agentoci.builder.replay import Trace
+from agentoci.builder.skills import copied_skill_faults
 from agentoci.builder.sources import AgentfileMissing, find_agentfile
 from agentoci.definition.constraints import constraint_faults
 from agentoci.definition.places import Located
@@ -22,25 +24,38 @@ from agentoci.definition.read import read_definition
 from agentoci.definition.yamlio import load
 from agentoci.errors import AgentociError, Invalid, SourceFaults
 from agentoci.lint import mending
-from agentoci.lint.compiled import compile_stage
+from agentoci.lint.compiled import compile_stage, note_missing_parents, reporting
+from agentoci.lint.local import Local
 from agentoci.lint.subject import Copied, Options, Subject
+from agentoci.lint.validating import validate
+from agentoci.release.compat import MATRIX_FILE
+from agentoci.release.lock import LOCK_FILE
+from agentoci.store.layout import LayoutStore
 
 DEFINITION: Final = ".agentdef"
+_BESIDE: Final = {LOCK_FILE: "lock-invalid", MATRIX_FILE: "compatibility-invalid"}
 
 
-def read_subject(root: Path, options: Options) -> Subject:
-    """Read a folder; raises ContextMissing, AgentfileMissing, AmbiguousDefinition and Invalid."""
+def read_subject(root: Path, options: Options, store: LayoutStore) -> Subject:
+    """Read a folder; bases and parents are looked for in the store.
+
+    Raises ContextMissing, AgentfileMissing, AmbiguousDefinition and Invalid.
+    """
     context = Context.open(root, trace=Trace(0))
+    local = Local(store)
     path = options.file or find_agentfile(root)
     subject = Subject(context, options, path)
     if path.suffix == DEFINITION:
-        _read_lone_definition(subject)
+        _read_lone_definition(subject, local)
     else:
         _read_agentfile(subject)
     _read_other_definitions(subject)
+    for name, rule in _BESIDE.items():
+        _validate(subject, name, rule)
     if subject.agentfile is not None:
         _plan_copies(subject, subject.agentfile)
-        compile_stage(subject, subject.agentfile.final)
+        compile_stage(subject, subject.agentfile, local)
+    note_missing_parents(subject, local)
     return subject
 
 
@@ -80,7 +95,7 @@ def _definitions_of(subject: Subject, agentfile: Agentfile) -> Iterator[str]:
                 yield path
 
 
-def _read_lone_definition(subject: Subject) -> None:
+def _read_lone_definition(subject: Subject, local: Local) -> None:
     subject.is_made_up = True
     content = content_of(subject.path, limits.MAX_DEFINITION_BYTES)
     subject.lines = tuple(content.decode("utf-8", "replace").split("\n"))
@@ -92,9 +107,10 @@ def _read_lone_definition(subject: Subject) -> None:
     except ValueError as exc:
         raise Invalid(f"{subject.path} is not inside {subject.context.root}") from exc
     subject.definitions[name] = located
-    with collecting(subject, "build-invalid"):
+    with reporting(subject, None, local):
+        find = local.finder(subject.context)
         subject.agentfile = agentfile_for(
-            subject.context, subject.path, subject.options, warn=lambda _: None
+            subject.context, subject.path, subject.options, find, warn=lambda _: None
         )
 
 
@@ -103,7 +119,17 @@ def _read_other_definitions(subject: Subject) -> None:
     for entry in subject.context.listing(""):
         is_other = entry.path not in subject.definitions and entry.path != subject.path.name
         if entry.is_regular and entry.path.endswith(DEFINITION) and is_other:
-            check_definition(subject, entry.path)
+            located = check_definition(subject, entry.path)
+            if located is not None:
+                subject.others[entry.path] = located
+
+
+def _validate(subject: Subject, name: str, rule: str) -> None:
+    """A file that belongs to the context by its name, whether or not it is ignored there."""
+    path = subject.context.root / name
+    if path.is_file():
+        for fault in validate(path).faults:
+            subject.add(rule, replace(fault, file=subject.shown(name)))
 
 
 def check_definition(subject: Subject, path: str) -> Located | None:
@@ -151,6 +177,8 @@ def _plan_copies(subject: Subject, agentfile: Agentfile) -> None:
 
 def _plan_copy(subject: Subject, stage: Stage, instruction: Copy, names: TakenNames) -> None:
     planned = plan_copy(instruction, subject.context)
+    for fault in copied_skill_faults(planned):
+        subject.add("skill-invalid", replace(fault, file=subject.shown(fault.file)))
     if subject.final is stage or stage.name is not None:
         subject.copied += [Copied(instruction, file) for file in planned]
     for copied in planned:

@@ -26,6 +26,7 @@ _ALL: Final = (
     Rule("agentfile-invalid", _ERROR, "the Agentfile cannot be read", fixable=True),
     Rule("definition-invalid", _ERROR, "a definition does not say what it should", fixable=True),
     Rule("compatibility-invalid", _ERROR, "a compatibility matrix cannot be read"),
+    Rule("lock-invalid", _ERROR, "agent.lock cannot be read"),
     Rule("skill-invalid", _ERROR, "a SKILL.md is not as the Agent Skills format says"),
     Rule("copy-invalid", _ERROR, "a COPY finds nothing, or has no place to put it"),
     Rule("build-invalid", _ERROR, "the parts do not make a definition together"),
@@ -51,6 +52,7 @@ _ALL: Final = (
     Rule("large-file", _WARNING, "a large file is copied, and there is no .agentignore"),
     Rule("syntax-late", _WARNING, "# syntax= counts on the first line only", fixable=True),
     # What is worth a thought.
+    Rule("parent-unknown", _NOTE, "a parent is not here, so its part is not looked at"),
     Rule("knowledge-unlisted", _NOTE, "a knowledge file that the definition does not list"),
     Rule("interface-headings", _NOTE, "the interface does not say what goes in and comes out"),
     Rule("interface-missing", _NOTE, "the agent does not say what it can do"),

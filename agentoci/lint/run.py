@@ -11,21 +11,22 @@ from agentoci.lint.findings import Finding
 from agentoci.lint.reading import read_subject
 from agentoci.lint.rules import RULES, family
 from agentoci.lint.subject import Options
+from agentoci.store.layout import LayoutStore
 
 
 class UnknownRule(Invalid):
     """A rule that does not exist was to be switched off."""
 
 
-def lint(context: Path, options: Options | None = None) -> list[Finding]:
+def lint(context: Path, options: Options, *, store: LayoutStore) -> list[Finding]:
     """Everything that is wrong, or likely so, with the folder that an agent is built from.
 
-    By file, line and column. No connection is opened and nothing is written. Raises UnknownRule,
-    and NotFound or Invalid when there is nothing to lint.
+    By file, line and column. Bases and parents count as far as they are in the store; no connection
+    is opened and nothing is written. Raises UnknownRule, and NotFound or Invalid when there is
+    nothing to lint.
     """
-    options = options or Options()
     _check_rules(options)
-    subject = read_subject(context, options)
+    subject = read_subject(context, options, store)
     for check in (
         spelling.check,
         agentfile.check,

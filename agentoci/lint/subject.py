@@ -41,7 +41,8 @@ class Subject:
     """Everything that rules look at; what could not be read is None or missing, and reported.
 
     `agentfile` is None when it has faults, and made up (`is_made_up`) when there is only a
-    definition. `document` is the compiled definition, without the base's part.
+    definition. `definitions` are those that it names, `others` those beside them. `document` is the
+    compiled definition, with the base's part if the base is here.
     """
 
     context: Context
@@ -51,6 +52,7 @@ class Subject:
     lines: tuple[str, ...] = ()
     agentfile: Agentfile | None = None
     definitions: dict[str, Located] = field(default_factory=dict)
+    others: dict[str, Located] = field(default_factory=dict)
     copied: list[Copied] = field(default_factory=list)
     document: Mapping[str, Json] | None = None
     findings: list[Finding] = field(default_factory=list)
@@ -96,18 +98,22 @@ class Subject:
             return self.at_instruction(
                 setting.key_place, message, width=len(setting.key), hint=hint
             )
-        for located in self.definitions.values():
-            if located.value(keys) is not None:
+        for located in (*self.definitions.values(), *self.others.values()):
+            written = located.value(keys)
+            if written is not None and written == value_at(self.document, keys):
                 return located.fault(keys, message, hint=hint, at_key=at_key)
         stage = self.final
-        place = stage.place if stage is not None else Place(1, 1)
-        return self.at_instruction(place, message, width=len("FROM"), hint=hint)
+        if self.is_made_up or stage is None:
+            return self.at_nearest(keys, message, hint=hint)
+        return self.at_instruction(stage.place, message, width=len("FROM"), hint=hint)
 
     def at_nearest(self, keys: Keys, message: str, *, hint: str | None = None) -> Fault:
         """A fault about something that is not there: in a definition where it would be."""
         for located in self.definitions.values():
             return located.fault(keys, message, hint=hint, at_key=True)
-        return self.at_value(keys, message, hint=hint)
+        stage = self.final
+        place = stage.place if stage is not None else Place(1, 1)
+        return self.at_instruction(place, message, width=len("FROM"), hint=hint)
 
     @property
     def final(self) -> Stage | None:
@@ -129,3 +135,16 @@ class Subject:
             if isinstance(instruction, Set) and resolve_setting(instruction.key).path == keys:
                 found = instruction
         return found
+
+
+def value_at(document: Json | Mapping[str, Json], path: Keys) -> Json:
+    """The value at a path of a document; None when there is none."""
+    value: object = document
+    for step in path:
+        if isinstance(value, Mapping):
+            value = value.get(step)
+        elif isinstance(value, list) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value  # type: ignore[return-value]  # a part of a document

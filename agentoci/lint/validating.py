@@ -93,11 +93,31 @@ def _skill(content: bytes, path: Path) -> str:
     return ""
 
 
-_NAMES: Final[Mapping[str, str]] = {"SKILL.md": "skill"}
+def _lock(content: bytes, path: Path) -> str:
+    from agentoci.release.lock import Lock
+
+    Lock.parse(content, file=str(path))
+    return ""
+
+
+def _matrix(content: bytes, path: Path) -> str:
+    from agentoci.release.compat import Matrix
+
+    Matrix.parse(content, file=str(path))
+    return ""
+
+
+_NAMES: Final[Mapping[str, str]] = {
+    "SKILL.md": "skill",
+    "agent.lock": "lock",
+    "compatibility.json": "compatibility matrix",
+}
 _SUFFIXES: Final[Mapping[str, str]] = {".agentdef": "definition", ".agentinst": "instance"}
 _CHECKS: Final[Mapping[str, Callable[[bytes, Path], str]]] = {
     "Agentfile": _agentfile,
     "definition": _definition,
     "instance": _instance,
     "skill": _skill,
+    "lock": _lock,
+    "compatibility matrix": _matrix,
 }
