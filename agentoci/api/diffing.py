@@ -22,6 +22,7 @@ from agentoci.release.verdict import Reason, Verdict, judge
 from agentoci.release.view import AgentView, OpenedImage, open_both
 from agentoci.release.wording import describe_values
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.reference import InvalidReference
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -98,9 +99,14 @@ def _as_path(engine: Engine, text: str) -> Path | None:
         if not path.exists():
             raise NotFound(f"{text}: no such file or folder", hint="an image is NAME:TAG")
         return path
-    if not path.exists() or ":" in text or engine.transfers.find_here(text) is not None:
-        return None
-    return path
+    return path if path.exists() and ":" not in text and not _is_here(engine, text) else None
+
+
+def _is_here(engine: Engine, text: str) -> bool:
+    try:
+        return engine.transfers.find_here(text) is not None
+    except InvalidReference:
+        return False
 
 
 def build_candidate(

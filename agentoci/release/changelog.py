@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from agentoci.release.changes import AgentDiff, Change
-from agentoci.release.rules import Level, Section, Sign
+from agentoci.release.rules import Level, Section, Sign, rules
 from agentoci.release.verdict import Verdict
 from agentoci.release.wording import describe_values
 
@@ -63,7 +63,7 @@ def _items(changes: Iterable[Change]) -> Iterator[str]:
             yield f"- {_item(change)}"
     for kind, count in listed.items():
         if count > MAX_LISTED and kind.startswith(("knowledge", "file")):
-            yield f"- {count - MAX_LISTED} more: {kind}"
+            yield f"- {count - MAX_LISTED} more: {rules()[kind].title}"
 
 
 def _item(change: Change) -> str:

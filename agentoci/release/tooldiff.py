@@ -15,7 +15,7 @@ from agentoci.spec.ranges import InvalidRange, VersionRange
 Tool = Mapping[str, Json]
 
 _CALLED: Final = ("mcp", "a2a", "http")
-_TARGETS: Final = (*_CALLED, "skill")
+_TARGETS: Final = (*_CALLED, "skill", "reference")
 _PLAIN: Final = {"name", "interface", "version", "required", "resolved", *_TARGETS}
 
 
@@ -90,7 +90,7 @@ def _compare_ranges(name: str, old: str, new: str) -> Iterator[Change]:
 
 
 def _target(tool: Tool) -> dict[str, Json]:
-    """What runs or is called behind the name; nothing for an agent."""
+    """What runs or is called behind the name; nothing for an agent that any place may give."""
     return {key: tool[key] for key in _TARGETS if key in tool}
 
 

@@ -50,7 +50,7 @@ def show(value: Json) -> str:
 
 
 def _describe_file(change: Change) -> str:
-    if change.rule.id.endswith("moved"):
+    if change.rule.id.endswith(".moved"):
         return f"from {change.before}"
     found = change.after if isinstance(change.after, dict) else change.before
     if isinstance(found, dict) and "link" in found:
