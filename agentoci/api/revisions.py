@@ -56,10 +56,10 @@ def web_address(url: str) -> str | None:
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
         return None
-    scheme, port = "https", ""
+    path = parts.path.removesuffix("/").removesuffix(".git")
     if parts.scheme in ("http", "https"):
-        scheme, port = parts.scheme, f":{parts.port}" if parts.port else ""
-    return f"{scheme}://{parts.hostname}{port}{parts.path.removesuffix('/').removesuffix('.git')}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
+    return f"https://{parts.hostname}{path}"  # the port was that of ssh or git
 
 
 def _of_work_tree(folder: Path, environment: Mapping[str, str]) -> CommitBuilt:

@@ -11,6 +11,7 @@ from agentoci.cli import output
 from agentoci.cli.access import access_options
 from agentoci.cli.build import Steps
 from agentoci.cli.params import PAIR, format_option, quiet_option
+from agentoci.errors import NotFound
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -122,6 +123,8 @@ def release_command(
     from agentoci.api.releasing import ReleaseOptions, Wish, release
     from agentoci.cli.progress import showing
 
+    if notes is not None and not notes.absolute().parent.is_dir():
+        raise NotFound(f"{notes.parent}: no such folder")
     wish = Wish.parse(version=version, bump=bump, pre=pre, line=line)
     build = BuildOptions(
         file=file,
