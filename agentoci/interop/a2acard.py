@@ -18,7 +18,8 @@ IMAGE_EXTENSION: Final = "urn:agentoci:image:v1"
 """The card's extension that says which image the agent is: `reference` and `digest`."""
 
 _MAX_SKILL: Final = 4000
-"""Bytes of a skill's description: directories take cards of 10 KB at the most."""
+_MAX_SUMMARY: Final = 1000
+"""Bytes of the descriptions of skill and agent: directories take cards of 10 KB at the most."""
 
 _TEXT: Final = "text/plain"
 _REASONS: Final = {
@@ -36,7 +37,7 @@ def to_card(subject: Subject, *, url: str | None) -> Exported:
     tags = taking.texts("metadata", "tags")
     card: dict[str, Json] = {
         "name": head.name,
-        "description": head.summary(),
+        "description": _cut(head.summary(), _MAX_SUMMARY, "metadata.description", losses),
         "version": head.version,
         "supportedInterfaces": [],
         "capabilities": _capabilities(subject),
@@ -58,15 +59,19 @@ def to_card(subject: Subject, *, url: str | None) -> Exported:
 
 def _skill(head: Head, tags: list[str], losses: Losses) -> dict[str, Json]:
     text = head.interface or head.summary()
-    kept = text.encode()[:_MAX_SKILL].decode(errors="ignore")
-    if kept != text:
-        losses.note("spec.interface", text, f"cut to {_MAX_SKILL} bytes")
     return {
         "id": skill_name(head.name),
         "name": head.title,
-        "description": kept,
+        "description": _cut(text, _MAX_SKILL, "spec.interface", losses),
         "tags": list(tags) or [head.name],
     }
+
+
+def _cut(text: str, limit: int, path: str, losses: Losses) -> str:
+    kept = text.encode()[:limit].decode(errors="ignore")
+    if kept != text:
+        losses.note(path, text, f"cut to {limit} bytes")
+    return kept
 
 
 def _capabilities(subject: Subject) -> dict[str, Json]:

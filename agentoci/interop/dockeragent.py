@@ -25,13 +25,12 @@ from agentoci.interop.imported import (
     read_file,
 )
 from agentoci.interop.losses import Losses
-from agentoci.interop.names import agent_name
+from agentoci.interop.names import ROOT, agent_name
 from agentoci.interop.taking import Path as Steps
 from agentoci.interop.taking import Taking, show
 from agentoci.spec.jsonio import Json
 
 NEWEST: Final = 16
-ROOT: Final = "root"
 _VERSION: Final = re.compile(r"v?(\d{1,4})")
 _TAG: Final = re.compile(r"v?\d+(?:\.\d+){0,2}")
 _DEFAULT: Final = "a definition has no such setting"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from agentoci.interop.losses import Losses
+from agentoci.interop.names import ROOT
 from agentoci.interop.secrets import filled_in
 from agentoci.interop.subject import UNVERSIONED, Exported, Head, Subject, take_head
 from agentoci.interop.taking import Path, Taking, show
@@ -200,10 +201,9 @@ class _Agents:
         return made
 
     def _sub_agent(self, path: Path, name: str) -> None:
-        if name in (self._head.name, *self.others):
-            self._losses.note(
-                show(path), self._taking.take(*path), "an agent of this name is there"
-            )
+        if name in (ROOT, self._head.name):
+            reason = "the name is that of the main agent there"
+            self._losses.note(show(path), self._taking.take(*path), reason)
             return
         use = self._taking.text(*path, "interface")
         version = self._taking.peek(*path, "version")

@@ -80,7 +80,7 @@ class Toolsets:
         tool: dict[str, Json] = {"name": agent_name(called, otherwise="server")}
         if tool["name"] != called:
             self._losses.note(show(path), called, f"the name is written {tool['name']}")
-        put(tool, "interface", self._instruction(path))
+        put(tool, "interface", self._instruction(used) or self._instruction(path))
         tool["mcp"] = server
         add_tool(self._tools, tool, show(used), self._losses)
 
@@ -94,14 +94,14 @@ class Toolsets:
         reference = taking.text(*path, "ref")
         if reference is not None:
             name = reference.removeprefix(_CATALOGUE)
-            made["command"] = "docker"
+            made["command"] = ["docker"]
             made["args"] = ["mcp", "gateway", "run", f"--servers={name}"]
             losses.note(show((*path, "ref")), reference, "Docker's MCP gateway runs it")
         else:
             command = taking.text(*path, "command") or ""
             args = taking.texts(*path, "args")
             name = called_after(command, args)
-            made["command"] = command
+            made["command"] = [command]
             put(made, "args", arguments(args, show((*path, "args")), losses))
             put(made, "cwd", taking.text(*path, "working_dir"))
         put(made, "env", settings(env, show((*path, "env")), losses))

@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 from typing import Final
 
+from agentoci.definition.places import Located
 from agentoci.definition.yamlio import load
 from agentoci.errors import SourceFaults
+from agentoci.interop import serverfile
 from agentoci.interop.imported import (
     Imported,
     ImportedAgent,
@@ -43,6 +45,8 @@ def from_mcp_json(path: Path, *, name: str | None = None) -> Imported:
     located = load(_without_comments(read_file(path)), file=str(path))
     losses, taking = Losses(), Taking.of(located)
     called = agent_name(name or name_from(path))
+    if isinstance(located.data, dict) and serverfile.is_server_file(located.data):
+        return _registered(located, called, losses)
     start = next((key for key in _KEYS if isinstance(taking.peek(*key), dict)), None)
     if start is None:
         hint = "an object mcpServers (or servers) with an entry for each server"
@@ -54,6 +58,32 @@ def from_mcp_json(path: Path, *, name: str | None = None) -> Imported:
     document = new_document(called)
     put(document, "spec.requires.tools", tools)
     taking.note_left(losses, _REASONS, _DEFAULT)
+    return Imported((ImportedAgent(called, document),), losses.all())
+
+
+def _registered(located: Located, called: str, losses: Losses) -> Imported:
+    """An agent with the one server that a registry's `server.json` describes."""
+    taking = Taking.of(located)
+    choice = serverfile.choose(taking.mapping())
+    if choice is None:
+        hint = f"packages of {serverfile.STARTED}, over stdio, or a remote with a URL"
+        raise SourceFaults([located.fault((), "the server cannot be started from here", hint=hint)])
+    notes: list[str] = []
+    block = serverfile.block_of(choice, notes)
+    taking.take(*choice.path)
+    for note in notes:
+        losses.note(show(choice.path), None, note)
+    server = (taking.text("name") or "").rpartition("/")[2]
+    tool: dict[str, Json] = {"name": agent_name(server, otherwise="server")}
+    put(tool, "interface", taking.text("description") or taking.text("title"))
+    tool["mcp"] = read_server(Taking(block), (), losses)
+    tools: list[Json] = []
+    add_tool(tools, tool, show(choice.path), losses)
+    document = new_document(called)
+    put(document, "spec.requires.tools", tools)
+    taking.take("$schema")
+    taking.note_left(losses, {"version": "the server's; the agent has its own"}, _DEFAULT)
+    taking.check()
     return Imported((ImportedAgent(called, document),), losses.all())
 
 
@@ -85,7 +115,8 @@ def read_server(taking: Taking, path: Steps, losses: Losses) -> dict[str, Json]:
         if kind == "sse":
             losses.note(show((*path, "type")), kind, "the server must speak streamable HTTP")
         return made
-    put(made, "command", taking.text(*path, "command"))
+    command: list[Json] = list(taking.texts(*path, "command"))
+    put(made, "command", command)
     args = taking.texts(*path, "args")
     put(made, "args", arguments(args, show((*path, "args")), losses))
     env = taking.pairs(*path, "env")

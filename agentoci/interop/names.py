@@ -6,10 +6,15 @@ import re
 import unicodedata
 from typing import Final
 
+from agentoci.definition.values import NAME
 from agentoci.errors import Invalid
+
+ROOT: Final = "root"
+"""What Docker Agent calls the agent that a configuration starts with."""
 
 MAX_SKILL_NAME: Final = 64
 MAX_AGENT_NAME: Final = 128
+_AGENT: Final = re.compile(NAME)
 _SERVER: Final = re.compile(r"[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+")
 _MAX_SERVER: Final = 200
 
@@ -20,6 +25,8 @@ class InvalidServerName(Invalid):
 
 def agent_name(text: str, *, otherwise: str = "agent") -> str:
     """A name as definitions have it: lower-case letters, digits, `.`, `_`, `-`; at most 128."""
+    if _AGENT.fullmatch(text):
+        return text
     made = re.sub(r"[^a-z0-9._-]+", "-", _plain(text)).strip("._-")
     return made[:MAX_AGENT_NAME].rstrip("._-") or otherwise
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from agentoci.definition.tools import is_secret_reference, names_secret
-from agentoci.scan.secrets import secrets
+from agentoci.scan.content import scan_content
 from agentoci.spec.jsonio import Json
 
 HIDDEN: Final = "***"
@@ -39,7 +39,7 @@ def looks_secret(value: str) -> bool:
     if is_secret_reference(value) or _PLACEHOLDER.fullmatch(value):
         return False
     return (
-        bool(_spans(value))
+        bool(scan_content("value", value[:_LONG].encode(errors="replace")))
         or _RANDOM.fullmatch(value) is not None
         or _PASSWORD_IN_URL.search(value) is not None
     )
@@ -86,11 +86,6 @@ def conceal(value: Json, *, name: str = "") -> Json:
     if names_secret(name) or looks_secret(value):
         return HIDDEN
     return value
-
-
-def _spans(value: str) -> list[tuple[int, int]]:
-    """Where keys with a form of their own stand, in bytes."""
-    return [(one.start, one.end) for one in secrets(value[:_LONG].encode(), binary=True)]
 
 
 def _variable(name: str) -> str:

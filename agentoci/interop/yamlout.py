@@ -31,7 +31,12 @@ def dump_yaml(document: Mapping[str, Json]) -> str:
         default_flow_style=False,
         width=_WIDTH,
     )
-    return made
+    return "".join(c if c.isprintable() or c == "\n" else _escape(c) for c in made)
+
+
+def _escape(char: str) -> str:
+    """What could steer a terminal; a text with such a character is in double quotes."""
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else f"\\U{ord(char):08x}"
 
 
 @cache
@@ -58,7 +63,7 @@ def _dumper() -> type[yaml.SafeDumper]:
 
 def _style(text: str) -> str | None:
     """How a text is written; None leaves it to the emitter."""
-    if any(char in text for char in "\r\x85\u2028\u2029\ufeff") or "\t" in text:
+    if not all(char.isprintable() or char == "\n" for char in text):
         return '"'
     if "\n" in text:
         return "|" if text.strip() and not text[0].isspace() else '"'

@@ -191,6 +191,17 @@ def test_inspect_reads_what_is_there(agent: Agent, pushed: str, name: str) -> No
     assert (found["definition"], found["layers"]) == (local["definition"], local["layers"])
 
 
+def test_convert_reads_what_is_there(
+    agent: Agent, pushed: str, name: str, move_home: MoveHome
+) -> None:
+    here = agent("convert", "--to", "skill", "--format", "json", "talker:1.0").json
+    move_home("elsewhere")
+    there = agent("convert", "--to", "skill", "--format", "json", f"{name}:1.0").json
+    assert there["files"] == here["files"] == ["talker/SKILL.md", "talker/references/notes.md"]
+    assert f"{name}@{pushed}" in there["content"]
+    assert agent("images", "-q").out == "", "nothing was pulled"
+
+
 def test_tags_come_sorted(agent: Agent, talker: str, name: str) -> None:
     wanted = ["2.0.0-rc.1", "1.10.0", "1.9.0", "1.0.0", "latest", "stable"]
     rest = [word for tag in sorted(wanted)[1:] for word in ("-t", tag)]
