@@ -45,5 +45,6 @@ def _maintainer(fault: Fault) -> Edit | None:
     if not name or name.endswith("\\"):
         return None
     width = len(fault.text.rstrip()) - fault.column + 1
-    value = _SPECIAL.sub(r"\\\1", name.strip("\"'"))
+    bare = name[1:-1] if name[0] == name[-1] == '"' and name.count('"') == 2 else name
+    value = _SPECIAL.sub(r"\\\1", bare)
     return Edit(fault.file, fault.line, fault.column, width, f'LABEL {_AUTHORS}="{value}"')
