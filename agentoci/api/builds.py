@@ -16,6 +16,7 @@ from agentoci.spec.reference import Reference
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
     from agentoci.builder.build import Builder
+    from agentoci.builder.compiling import Compiled
     from agentoci.builder.packing import LayerPlan
     from agentoci.store.images import Image
 
@@ -54,6 +55,10 @@ class Builds:
             if built is not None:
                 return built
         return self._builder().build(context, options, report=report)
+
+    def compile(self, context: Path, options: BuildOptions) -> Compiled:
+        """The definition that a build would make, parents merged; raises as `build` does."""
+        return self._builder().compile(context, options)
 
     def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
         """The layers that a build would make, before compression; writes nothing."""

@@ -11,7 +11,7 @@ from agentoci.api.ends import entry_meant, find_in_layout
 from agentoci.api.locations import ArchiveLocation, LayoutLocation, parse_any_location
 from agentoci.builder.options import BuildOptions
 from agentoci.builder.report import BuildReport
-from agentoci.content.protocols import Fetcher
+from agentoci.content.protocols import ContentNotFound, Fetcher
 from agentoci.errors import NotFound
 from agentoci.release.changelog import render_changelog
 from agentoci.release.changes import AgentDiff, Change, Side, TextDiff
@@ -77,7 +77,7 @@ def _open_both(
     engine: Engine, texts: tuple[str, str], stack: ExitStack, options: BuildOptions | None
 ) -> list[OpenedImage]:
     """Both sides, the images first: a folder that gives its agent no name takes the other's."""
-    paths = {text: path for text in texts if (path := _as_path(engine, text)) is not None}
+    paths = {text: path for text in texts if (path := as_path(engine, text)) is not None}
     found: dict[str, OpenedImage] = {}
     for text in texts:
         if text not in paths:
@@ -92,7 +92,7 @@ def _open_both(
     return [found[text] for text in texts]
 
 
-def _as_path(engine: Engine, text: str) -> Path | None:
+def as_path(engine: Engine, text: str) -> Path | None:
     """The folder or file that is meant, or None for an image."""
     path = Path(text).expanduser()
     if text in (".", "..") or text.startswith(_PATH_STARTS) or text.endswith(_PATH_ENDS):
@@ -105,7 +105,7 @@ def _as_path(engine: Engine, text: str) -> Path | None:
 def _is_here(engine: Engine, text: str) -> bool:
     try:
         return engine.transfers.find_here(text) is not None
-    except InvalidReference:
+    except (ContentNotFound, InvalidReference):
         return False
 
 
@@ -126,7 +126,7 @@ def build_candidate(
     context = path
     if path.is_file():
         context, chosen = path.parent, replace(chosen, file=path)
-    chosen = replace(chosen, tags=(), name=chosen.name or name)
+    chosen = replace(chosen, tags=(), name=chosen.name or name, replace=True)
     before = {entry.digest for entry in engine.store.index.read()}
     root = engine.builds.build(context, chosen, report=report).root
     if root.digest not in before:

@@ -37,7 +37,7 @@ def inspect(engine: Engine, text: str, *, remote: bool = False) -> dict[str, Jso
     A name that is not in the local store is asked for at its registry (or read from `oci:DIR`);
     `remote` does that at once. Nothing is pulled. Raises ContentNotFound and registry errors.
     """
-    source, desc = _locate(engine, text, remote=remote)
+    source, desc = locate(engine, text, remote=remote)
     root = fetch_manifest(source, desc)
     manifest = select_manifest(source, desc, what=text)
     document: dict[str, Json] = {
@@ -58,7 +58,7 @@ def inspect(engine: Engine, text: str, *, remote: bool = False) -> dict[str, Jso
 
 def history(engine: Engine, text: str) -> list[HistoryRow]:
     """The steps of a local or remote image, the newest first."""
-    source, desc = _locate(engine, text, remote=False)
+    source, desc = locate(engine, text, remote=False)
     manifest = select_manifest(source, desc, what=text)
     config = _read_config(source, manifest, text)
     layers = iter(manifest.layers)
@@ -76,7 +76,8 @@ def history(engine: Engine, text: str) -> list[HistoryRow]:
     return rows[::-1]
 
 
-def _locate(engine: Engine, text: str, *, remote: bool) -> tuple[Fetcher, Descriptor]:
+def locate(engine: Engine, text: str, *, remote: bool) -> tuple[Fetcher, Descriptor]:
+    """Where an image is, and its root, as `inspect` finds it; nothing is pulled."""
     location = parse_location(text)
     if isinstance(location, LayoutLocation):
         layout, found = find_in_layout(engine, location)

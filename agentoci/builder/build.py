@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agentoci._internal import limits
 from agentoci._internal.clock import Clock, timestamp
+from agentoci.builder.compiling import Compiled
 from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.document import manifest_annotations, name_and_version, own_key
@@ -82,6 +83,11 @@ class Builder:
         built = Built(root, final.layers, name, version)
         Records(self._store, self._cache).keep(context, options, trace, recorder, built)
         return built
+
+    def compile(self, context: Path, options: BuildOptions) -> Compiled:
+        """The definition that a build would make; raises as `build` does, and packs nothing."""
+        with self._store.using():
+            return self._prepare(context, options, NoReport(), self._trace()).compiled()
 
     def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
         """What a build would pack, for `--dry-run`; nothing is written."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from agentoci.builder.options import BuildOptions
 from agentoci.errors import Conflict
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.version import TagVersion
-from agentoci.store.images import Image, read_image
 from agentoci.store.index import Entry
 from agentoci.store.layout import LayoutStore
 
-UNVERSIONED = "0.0.0"
+if TYPE_CHECKING:
+    from agentoci.store.images import Image
+
+_UNVERSIONED: Final = "0.0.0"
 
 
 class ReleasedOtherwise(Conflict):
@@ -31,20 +35,22 @@ def refuse_other_content(
     entries = [entry for entry in store.index.read() if _may_be(entry, name, version)]
     if not entries or any(entry.digest == root.digest for entry in entries):
         return
-    built = read_image(store, root, what="the built image")
-    others = [entry for entry in entries if _is_version(store, entry, built)]
-    if others and not any(_image(store, entry).config == built.config for entry in others):
-        known = others[0]
-        raise ReleasedOtherwise(
-            f"{name} {version} is in the store with other content: {known.digest} "
-            f"({known.name}), this build is {root.digest}",
-            hint="raise the version, or say --replace while it is work in progress",
-        )
+    built = _image(store, root)
+    others = [(entry, _image(store, entry.desc.bare())) for entry in entries]
+    others = [(entry, image) for entry, image in others if image.version == version]
+    if not others or any(image.config == built.config for _, image in others):
+        return
+    known = others[0][0]
+    raise ReleasedOtherwise(
+        f"{name} {version} is in the store with other content: {known.digest} ({known.name}), "
+        f"this build is {root.digest}",
+        hint="raise the version, or say --replace while it is work in progress",
+    )
 
 
 def _is_release(version: str) -> bool:
     parsed = TagVersion.parse(version)
-    return parsed is not None and parsed.is_release and version != UNVERSIONED
+    return parsed is not None and parsed.is_release and version != _UNVERSIONED
 
 
 def _may_be(entry: Entry, name: str, version: str) -> bool:
@@ -57,10 +63,7 @@ def _may_be(entry: Entry, name: str, version: str) -> bool:
     )
 
 
-def _is_version(store: LayoutStore, entry: Entry, built: Image) -> bool:
-    image = _image(store, entry)
-    return (image.name, image.version) == (built.name, built.version)
+def _image(store: LayoutStore, root: Descriptor) -> Image:
+    from agentoci.store.images import read_image  # a build that only repeats another needs it not
 
-
-def _image(store: LayoutStore, entry: Entry) -> Image:
-    return read_image(store, entry.desc.bare(), what=str(entry.name))
+    return read_image(store, root, what=str(root.digest))

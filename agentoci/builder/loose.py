@@ -28,6 +28,14 @@ class HasBuildArgs(Protocol):
         ...
 
 
+def read_definition_file(path: Path) -> bytes:
+    """The content of an `.agentdef`; raises DefinitionMissing."""
+    try:
+        return files.read_at_most(path, limits.MAX_DEFINITION_BYTES + 1)
+    except OSError as exc:
+        raise DefinitionMissing(f"{path}: {exc.strerror}") from exc
+
+
 def agentfile_for(
     context: Context, path: Path, options: HasBuildArgs, find: Find, *, warn: Callable[[str], None]
 ) -> Agentfile:
@@ -40,11 +48,9 @@ def agentfile_for(
     from agentoci.builder.parents import read_source
     from agentoci.definition.ancestry import resolve
 
+    content = read_definition_file(path)
     try:
-        content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
         name = path.resolve().relative_to(context.root.resolve()).as_posix()
-    except OSError as exc:
-        raise DefinitionMissing(f"{path}: {exc.strerror}") from exc
     except ValueError as exc:
         raise DefinitionMissing(
             f"{path} is not inside {context.root}", hint="build its own folder"

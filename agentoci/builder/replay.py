@@ -18,6 +18,7 @@ from typing import Final
 from agentoci._internal import files, limits
 from agentoci._internal.version import __version__
 from agentoci.builder.cachefile import read_cache, write_cache
+from agentoci.builder.immutable import refuse_other_content
 from agentoci.builder.options import FORMAT, BuildOptions
 from agentoci.builder.report import BuildReport, Built, Layer, Step
 from agentoci.builder.scan import RawEntry, fingerprint, scan
@@ -94,6 +95,7 @@ class Records:
                     return None
                 steps, built = _parse_steps(record), _parse_built(record)
                 warnings = [str(text) for text in _list(record["warnings"])]
+                refuse_other_content(self.store, built.root, built.name, built.version, options)
             except (OSError, AgentociError, KeyError, TypeError, ValueError):
                 return None
             tag_all(self.store, built.root, options)

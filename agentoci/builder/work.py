@@ -85,6 +85,16 @@ class Work:
         builder = self._builder()
         return [plan for _, plans in builder.plan(final, base) for plan in plans]
 
+    def compiled(self, stage: Stage | None = None) -> Compiled:
+        """The definition of a stage (None: the last); nothing is packed, FROM is looked up."""
+        stage = stage or self.agentfile.final
+        if stage.base.stage is None:
+            return self._compile(stage, self._base(stage))
+        earlier = next(s for s in self.agentfile.stages if s.name == stage.base.stage)
+        below = self.compiled(earlier)
+        base = StageBase(definition=below.document, lineage=below.lineage)
+        return self._compile(stage, base)
+
     def _build_stage(self, stage: Stage, steps: Iterator[Step]) -> None:
         base = self._base(stage)
         self.report.step(next(steps), base.layers)

@@ -52,6 +52,17 @@ if TYPE_CHECKING:
     multiple=True,
     help="Let one finding of the secret scan through; repeatable.",
 )
+@click.option(
+    "--replace", is_flag=True, help="Let a full release (1.0.0) mean other content than before."
+)
+@click.option("--locked", is_flag=True, help="Fail when agent.lock is missing or does not fit.")
+@click.option(
+    "--source",
+    "sources",
+    metavar="HOST[/PREFIX]",
+    multiple=True,
+    help="Where to look for required agents first, for a lock that does not fit; repeatable.",
+)
 @click.option("--push", is_flag=True, help="Push every tag afterwards.")
 @click.option("--dry-run", is_flag=True, help="Show the layers that would be packed.")
 @click.option(
@@ -71,13 +82,15 @@ def build_command(
     profile: str,
     compression: str,
     allowed_secrets: tuple[str, ...],
+    sources: tuple[str, ...],
     iidfile: Path | None,
     **switches: bool,
 ) -> None:
     """Build an image from an Agentfile and its context.
 
     Prints the digest on stdout; the steps go to stderr. A folder that holds only an .agentdef
-    builds too. A build fails by secrets in what it would pack.
+    builds too. A build fails by secrets in what it would pack, and when the definition's name and
+    full version are in the store already with other content.
 
     \b
     Examples:
@@ -98,6 +111,7 @@ def build_command(
         profile=Profile(profile),
         compression=Compression(compression),
         epoch=engine.settings.epoch,
+        replace=switches["replace"],
         allowed_secrets=frozenset(allowed_secrets),
     )
     if switches["dry_run"]:
@@ -105,7 +119,9 @@ def build_command(
         return
     report = Steps(quiet=switches["quiet"])
     with showing(engine, quiet=switches["quiet"], bars=False):  # of the images that FROM names
-        built = engine.builds.build(path, options, report=report)
+        built = engine.builds.build(
+            path, options, report=report, locked=switches["locked"], sources=sources
+        )
     report.summary(built)
     if iidfile is not None:
         iidfile.write_text(f"{built.root.digest}\n", encoding="ascii")

@@ -6,6 +6,7 @@ definition is the fold of the entries; nothing else says where a value comes fro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +22,9 @@ AGENTFILE: Final = "Agentfile"
 
 KEY: Final = "lineage"
 """The key below `agentoci` in the config."""
+
+
+_ORIGIN: Final = re.compile(r"Agentfile|[a-z0-9][a-z0-9._-]{0,127}@[0-9A-Za-z.+-]{1,255}")
 
 
 class CorruptLineage(Integrity):
@@ -138,6 +142,6 @@ def _new(before: Flat, after: Flat, origin: str) -> dict[Path, str]:
 def _entry(document: Json, what: str) -> Entry:
     if isinstance(document, dict):
         origin, said = document.get("origin"), document.get("document")
-        if isinstance(origin, str) and isinstance(said, dict):
+        if isinstance(origin, str) and _ORIGIN.fullmatch(origin) and isinstance(said, dict):
             return Entry(origin, said)
     raise CorruptLineage(f"{what}: an entry of its lineage has another shape")

@@ -201,6 +201,8 @@ class LayoutStore:
                 shown[keys.ARTIFACT_TYPE] = kind
             if title := first.annotations.get(keys.TITLE):
                 shown[keys.AGENT_NAME] = title
+            if version := first.annotations.get(keys.VERSION):
+                shown[keys.VERSION] = version
         return shown
 
     def _first_child(self, manifest: AnyManifest) -> Manifest | None:
