@@ -101,14 +101,17 @@ def _side(side: Side) -> tuple[str, str, str]:
 
 
 def _section(changes: Sequence[Change], paint: Painter) -> Iterator[str]:
-    """Columns: what changed, of what, and the values."""
-    words = max(_cells(one.rule.words) for one in changes)
-    widths = [_cells(_shown(one)) for one in changes]
+    """Columns: what changed, of what, and the values; what has no subject needs no columns."""
+    rows = [(one.rule.words, _shown(one), _values(one)) for one in changes]
+    words = max((_cells(row[0]) for row in rows if row[1]), default=0)
+    widths = [_cells(row[1]) for row in rows]
     subjects = max((width for width in widths if width <= MAX_SUBJECT), default=0)
-    for one in changes:
+    for one, (what, subject, values) in zip(changes, rows, strict=True):
         mark = paint(_MARKS[one.rule.sign], _SIGN_COLORS[one.rule.sign], bold=True)
-        row = [_padded(one.rule.words, words), _padded(_shown(one), subjects), _values(one)]
-        yield f"  {mark} {paint('  '.join(row).rstrip())}"
+        cells = [what, values]
+        if subject:
+            cells = [_padded(what, words), _padded(subject, subjects), values]
+        yield f"  {mark} {paint('  '.join(cells).rstrip())}"
         if one.text is not None:
             yield from _text(one.text, paint)
 
