@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,14 +62,19 @@ def scaffold(
     taken = sorted(path for path in files if os.path.lexists(folder / path))
     if taken and not replace:
         raise FilesExist(folder, taken)
+    _check_folders(folder, files)
     for path, content in files.items():
         target = folder / path
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except FileExistsError as exc:
-            raise Conflict(f"{exc.filename}: is a file, and a folder is needed") from exc
+        target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
     return Scaffold(called, folder, tuple(sorted(files)))
+
+
+def _check_folders(folder: Path, paths: Iterable[str]) -> None:
+    """Refuse a file in the place of a folder while nothing is written yet."""
+    for parent in {above for path in paths for above in (folder / path).parents}:
+        if os.path.lexists(parent) and not parent.is_dir():
+            raise Conflict(f"{parent}: is no folder, and one is needed", hint="move it away")
 
 
 def _files(template: str, name: str) -> Iterator[tuple[str, bytes]]:

@@ -28,8 +28,7 @@ from agentoci.lint.compiled import compile_stage, note_missing_parents, reportin
 from agentoci.lint.local import Local
 from agentoci.lint.subject import Copied, Options, Subject
 from agentoci.lint.validating import validate
-from agentoci.release.compat import MATRIX_FILE
-from agentoci.release.lock import LOCK_FILE
+from agentoci.release.lock import LOCK_FILE, MATRIX_FILE
 from agentoci.store.layout import LayoutStore
 
 DEFINITION: Final = ".agentdef"

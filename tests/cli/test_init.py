@@ -1,0 +1,98 @@
+"""agent init: what it writes builds, lints without a finding and runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentoci.api.scaffold import TEMPLATES, FilesExist, scaffold
+from agentoci.errors import Conflict, Invalid
+from tests.cli.conftest import Agent
+
+SAYS = {
+    "minimal": (["hello"], "bot knows:\nfirst.md\n"),
+    "python": (["instance"], "An instance remembers what it was asked.\n"),
+    "coordinator": (["sum", "up"], "task: sum up\n1. Understand what is asked"),
+    "skill": ([], "meeting-notes: Writes meeting notes"),
+}
+
+
+def test_every_template_is_tried():
+    assert SAYS.keys() == TEMPLATES.keys()
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_templates_lint_clean_build_and_run(agent: Agent, tmp_path: Path, template: str):
+    bot = tmp_path / "bot"
+    made = agent("init", "--template", template, bot)
+    assert [Path(line).is_relative_to(bot) for line in made.lines] != []
+    assert all(Path(line).is_file() for line in made.lines)
+    assert f"agent build -t bot:0.1.0 {bot}" in made.err
+    assert agent("lint", "--strict", "--format", "json", bot).json == []
+    files = [line for line in made.lines if line.endswith((".agentdef", "Agentfile", "SKILL.md"))]
+    assert all(": ok" in line for line in agent("validate", *files).lines)
+    agent("build", "-q", "-t", "bot:0.1.0", bot)
+    shown = agent("inspect", "--format", "json", "bot:0.1.0").json
+    assert shown["definition"]["metadata"]["name"] == "bot" or template == "minimal"
+    arguments, said = SAYS[template]
+    assert said in agent("run", "--rm", "bot:0.1.0", *arguments).out
+
+
+def test_the_name_is_the_folders_or_the_one_given(tmp_path: Path):
+    assert scaffold(tmp_path / "My Agent").name == "my_agent"
+    assert scaffold(tmp_path / "--- ").name == "agent"
+    made = scaffold(tmp_path / "x", template="python", name="coordinator_agent")
+    assert "coordinator_agent.agentdef" in made.files
+    text = (tmp_path / "x" / "coordinator_agent.agentdef").read_text()
+    assert "name: coordinator_agent\n" in text
+    for file in made.files:
+        assert "@@" not in (tmp_path / "x" / file).read_text()
+
+
+@pytest.mark.parametrize("name", ["", "Bot", "a b", "../x", "-x", "x" * 129])
+def test_a_name_that_is_none_is_refused_before_anything_is_written(tmp_path: Path, name: str):
+    with pytest.raises(Invalid, match="is not a name"):
+        scaffold(tmp_path / "x", name=name)
+    assert not (tmp_path / "x").exists()
+
+
+def test_files_that_are_there_stay(agent: Agent, tmp_path: Path):
+    (tmp_path / "Agentfile").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine")
+    refused = agent("init", tmp_path, code=7)
+    assert "Agentfile exist already" in refused.err
+    assert "--force replaces them" in refused.err
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
+        "Agentfile",
+        "notes.txt",
+    ]
+    agent("init", "--force", tmp_path)
+    assert (tmp_path / "Agentfile").read_text().startswith("# syntax=")
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_file_in_the_place_of_a_folder_is_a_conflict(tmp_path: Path):
+    (tmp_path / "knowledge").write_text("mine")
+    with pytest.raises(Conflict):
+        scaffold(tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == ["knowledge"]
+
+
+def test_a_dangling_link_is_not_written_through(tmp_path: Path):
+    (tmp_path / "Agentfile").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(FilesExist) as caught:
+        scaffold(tmp_path)
+    assert caught.value.names == ("Agentfile",)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_templates_are_listed(agent: Agent):
+    listed = agent("init", "--list-templates").lines
+    assert [line.split()[0] for line in listed[1:]] == list(TEMPLATES)
+
+
+def test_a_template_that_does_not_exist_is_refused(agent: Agent, tmp_path: Path):
+    refused = agent("init", "--template", "pyton", tmp_path / "x", code=2)
+    assert "there is no template 'pyton'" in refused.err
+    assert "one of: minimal, python" in refused.err
