@@ -131,6 +131,8 @@ class RequiredTools:
 
     def _skill(self, require: Require) -> Json:
         key = "path" if is_folder(self._context, require.source) else "reference"
+        if key == "path":
+            self._find(require)
         made: dict[str, Json] = {key: require.source}
         if require.item:
             made["select"] = require.item
@@ -164,11 +166,7 @@ class RequiredTools:
         return entries
 
     def _content(self, require: Require) -> bytes:
-        try:
-            found = self._context.lookup(require.source)
-        except OutsideContext as exc:
-            self._refuse(require, exc.message, exc.hint)
-            raise
+        found = self._find(require)
         if found is None or not found.is_regular:
             self._refuse(require, f"{require.source!r} is not in the context", None)
         where = self._context.locate(require.source)
@@ -176,6 +174,13 @@ class RequiredTools:
             return files.read_at_most(Path(where), limits.MAX_DEFINITION_BYTES + 1)
         except OSError as exc:
             raise reading_failed(where, exc) from exc
+
+    def _find(self, require: Require) -> ContextFile | None:
+        try:
+            return self._context.lookup(require.source)
+        except OutsideContext as exc:
+            self._refuse(require, exc.message, exc.hint)
+            raise
 
     def _refuse(self, require: Require, message: str, hint: str | None) -> None:
         width = len(require.source)
