@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentoci.api.locations import given_name
+from agentoci.api.pinning import Pins, lock_path
 from agentoci.builder.options import BuildOptions, Profile
 from agentoci.builder.replay import Records
 from agentoci.builder.report import BuildReport, Built, Layer, NoReport, Step
+from agentoci.release.lock import MATRIX_FILE
 from agentoci.spec.mediatypes import Compression
 from agentoci.spec.reference import Reference
 
@@ -40,31 +43,66 @@ class Builds:
         self._engine = engine
 
     def build(
-        self, context: Path, options: BuildOptions, *, report: BuildReport | None = None
+        self,
+        context: Path,
+        options: BuildOptions,
+        *,
+        report: BuildReport | None = None,
+        locked: bool = False,
+        sources: Sequence[str] = (),
     ) -> Built:
         """Build and tag an image; images that FROM names are pulled when they are not here.
 
-        Raises SourceFaults with every fault found, each with line and caret.
+        What `agent.lock` beside the Agentfile pins is taken; a lock that does not fit is made anew,
+        by `sources` (`HOST/PREFIX`) besides the usual ones, or refused when `locked`. Raises
+        SourceFaults with every fault found, each with line and caret; LockDrift; and what locking
+        raises.
         """
-        engine = self._engine
+        engine, report = self._engine, report or NoReport()
         for tag in options.tags:
             given_name(tag)
-        if options.use_cache:
+        pins = Pins.read(lock_path(context, options))
+        if options.use_cache and not (locked and pins is None):
             records = Records(engine.writable_store, engine.settings.cache)
-            built = records.replay(context, options, report or NoReport())
+            pinned = pins.applied(options) if pins else options
+            built = records.replay(context, pinned, report)
             if built is not None:
+                self._warn(context, options, built, report)
                 return built
-        return self._builder().build(context, options, report=report)
+        if locked or lock_path(context, options).exists():
+            from agentoci.api.locking import fitting_lock
+
+            lock = fitting_lock(
+                engine, context, options, locked=locked, sources=sources, warn=report.warning
+            )
+            options = Pins.of(lock).applied(options)
+        built = self._builder(options).build(context, options, report=report)
+        self._warn(context, options, built, report)
+        return built
 
     def compile(self, context: Path, options: BuildOptions) -> Compiled:
         """The definition that a build would make, parents merged; raises as `build` does."""
-        return self._builder().compile(context, options)
+        return self._builder(options).compile(context, options)
 
     def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
         """The layers that a build would make, before compression; writes nothing."""
-        return self._builder().plan(context, options)
+        pins = Pins.read(lock_path(context, options)) or Pins()
+        return self._builder(pins.applied(options)).plan(context, options)
 
-    def _builder(self) -> Builder:
+    def _warn(
+        self, context: Path, options: BuildOptions, built: Built, report: BuildReport
+    ) -> None:
+        """Of what `compatibility.json` beside the Agentfile says against what is locked."""
+        path = lock_path(context, options)
+        if (path.parent / MATRIX_FILE).is_file():
+            from agentoci.api.compatibility import incompatible, matrix_beside
+            from agentoci.api.locking import read_lock
+
+            lock = read_lock(path)
+            for reason in incompatible(matrix_beside(path), built.name, built.version, lock):
+                report.warning(f"{MATRIX_FILE}: {reason}")
+
+    def _builder(self, options: BuildOptions) -> Builder:
         from agentoci.api.skills import open_artifact
         from agentoci.builder.build import Builder
 
@@ -72,13 +110,15 @@ class Builds:
         return Builder(
             engine.writable_store,
             engine.settings.cache,
-            lookup=self._image,
+            lookup=partial(self._image, options.images),
             clock=engine.clock,
             artifacts=partial(open_artifact, engine),
         )
 
-    def _image(self, reference: Reference) -> Image:
+    def _image(self, pinned: Mapping[str, str], reference: Reference) -> Image:
         from agentoci.store.images import read_image
 
-        desc = self._engine.transfers.ensure(str(reference))
+        digest = pinned.get(str(reference))
+        named = str(reference) if digest is None else f"{reference.name}@{digest}"
+        desc = self._engine.transfers.ensure(named)
         return read_image(self._engine.store, desc, what=str(reference))

@@ -13,6 +13,7 @@ from agentoci.builder.copying import CopiedFile
 from agentoci.builder.document import manifest_annotations, name_and_version, own_key
 from agentoci.builder.immutable import refuse_other_content
 from agentoci.builder.memo import Memo
+from agentoci.builder.needs import BuildNeeds
 from agentoci.builder.options import BuildOptions, ImageLookup, Profile
 from agentoci.builder.packing import LayerPlan, Packer
 from agentoci.builder.parents import ParentFinder, TracedLookup
@@ -94,6 +95,11 @@ class Builder:
         work = self._prepare(context, options, NoReport(), self._trace())
         return work.plans()
 
+    def needs(self, context: Path, options: BuildOptions) -> BuildNeeds:
+        """What a build needs from elsewhere, for the lock; raises what `build` raises of these."""
+        with self._store.using():
+            return self._prepare(context, options, NoReport(), self._trace()).needs()
+
     def _trace(self) -> Trace:
         return Trace(int(self._clock.now().timestamp() * 1e9))
 
@@ -103,7 +109,7 @@ class Builder:
         opened = Context.open(context, trace=trace)
         stats = StatCache.load(self._cache, context, opened_ns=trace.opened_ns)
         memo = Memo(self._cache / "memo", enabled=options.use_cache)
-        images = TracedLookup(self._store, self._lookup, trace)
+        images = TracedLookup(self._store, self._lookup, trace, options.images.keys())
         parents = ParentFinder(opened, images)
         agentfile = read_agentfile(opened, options, memo, report, trace, parents)
         screen = Screen(options.allowed_secrets) if self._scans else None

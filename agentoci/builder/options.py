@@ -37,7 +37,8 @@ class BuildOptions:
     nothing says how it is called (None: by the first tag). By findings with an id among
     `allowed_secrets` the build does not fail. `replace` lets
     a full release mean other content than before. `pins` says by name what the lock holds:
-    `version`, `digest` and `reference` of each.
+    `version`, `digest` and `reference` of each; `images` the digests of what FROM and COPY --from
+    name, by reference.
     """
 
     tags: tuple[Reference, ...] = ()
@@ -53,6 +54,7 @@ class BuildOptions:
     allowed_secrets: frozenset[str] = frozenset()
     replace: bool = False
     pins: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fallback_name(self) -> str:

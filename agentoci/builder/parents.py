@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,10 +38,16 @@ class TracedLookup:
     store: LayoutStore
     lookup: ImageLookup
     trace: Trace
+    pinned: Collection[str] = ()
 
     def __call__(self, reference: Reference) -> Image:
-        """The image of a reference, from the store or pulled; raises what `lookup` raises."""
+        """The image of a reference, from the store or pulled; raises what `lookup` raises.
+
+        What the lock pins is what it was whatever becomes of its tag.
+        """
         image = self.lookup(reference)
+        if str(reference) in self.pinned:
+            return image
         entry = self.store.find(reference.tagged)
         self.trace.images[reference.tagged] = str(image.root.digest)
         self.trace.replayable &= entry is not None and entry.digest == image.root.digest

@@ -144,6 +144,7 @@ class Records:
             sorted(options.annotations.items()),
             sorted(options.allowed_secrets),
             canonical({name: dict(pin) for name, pin in options.pins.items()}),
+            sorted(options.images.items()),
             RULES_VERSION,
         ]
         return self.cache / "builds" / f"{Digest.of(repr(said).encode()).hex}.json"

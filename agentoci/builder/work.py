@@ -18,6 +18,7 @@ from agentoci.builder.document import name_and_version, own_key
 from agentoci.builder.lineages import Ground
 from agentoci.builder.located import locate
 from agentoci.builder.memo import Memo
+from agentoci.builder.needs import BuildNeeds, unpacked
 from agentoci.builder.options import BuildOptions, ImageLookup
 from agentoci.builder.packing import LayerPlan, Packer
 from agentoci.builder.profiles import as_agent_layer, store_agent
@@ -85,6 +86,18 @@ class Work:
         builder = self._builder()
         return [plan for _, plans in builder.plan(final, base) for plan in plans]
 
+    def needs(self) -> BuildNeeds:
+        """What the image needs from elsewhere; nothing is packed, but FROM's images are looked up.
+
+        Raises what `stage_results` raises of definitions and bases.
+        """
+        for stage in _line_of(self.agentfile):
+            base = self._base(stage)
+            self.results[stage.index] = unpacked(base, self._compile(stage, base))
+        final = self.results[self.agentfile.final.index]
+        stages = [self.agentfile.stages[index] for index in _needed(self.agentfile)]
+        return BuildNeeds.of(self.agentfile, stages, final, self.context)
+
     def compiled(self, stage: Stage | None = None) -> Compiled:
         """The definition of a stage (None: the last); nothing is packed, FROM is looked up."""
         stage = stage or self.agentfile.final
@@ -143,7 +156,8 @@ class Work:
 
     def _warnings(self, stage: Stage, compiled: Compiled) -> Iterator[str]:
         yield from compiled.warnings
-        for require in unsatisfied(self.packer.store, compiled.requirements, trace=self.trace):
+        unpinned = [r for r in compiled.requirements if r.name not in self.options.pins]
+        for require in unsatisfied(self.packer.store, unpinned, trace=self.trace):
             yield (
                 f"{self.agentfile.file}:{require.place.line}: nothing here satisfies "
                 f"{require.source or require.name} {require.version}"
@@ -250,6 +264,15 @@ def _needed(agentfile: Agentfile) -> list[int]:
         copies = [i for i in stage.instructions if isinstance(i, Copy)]
         waiting += [i.from_stage for i in copies if i.from_stage is not None]
     return sorted(needed)
+
+
+def _line_of(agentfile: Agentfile) -> list[Stage]:
+    """The last stage after those that it is built on, without what is only copied from."""
+    by_name = {stage.name: stage for stage in agentfile.stages if stage.name}
+    line = [agentfile.final]
+    while line[0].base.stage is not None:
+        line.insert(0, by_name[line[0].base.stage])
+    return line
 
 
 def _steps(stages: list[Stage]) -> Iterator[Step]:

@@ -32,6 +32,7 @@ class ConfigFile:
     `insecure_registries` are hosts spoken to over plain http, `secure_registries` hosts on this
     machine that speak TLS nevertheless; `ca_file` adds authorities;
     `realm_hosts` are token servers that get credentials though their registry is elsewhere;
+    `requirement_sources` are further places (`HOST[:PORT][/PREFIX]`) where required agents are;
     `[search]` says where `agent search` looks; `[registries."HOST"]` speaks of one registry.
     """
 
@@ -42,6 +43,7 @@ class ConfigFile:
     secure_registries: tuple[str, ...] = ()
     search: SearchSettings = field(default_factory=SearchSettings)
     registries: Mapping[str, RegistrySettings] = field(default_factory=dict)
+    requirement_sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
             near = difflib.get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
             raise InvalidSettings(f"{path}: unknown key {key!r}", hint=hint)
-    for key in ("insecure_registries", "realm_hosts", "secure_registries"):
+    for key in ("insecure_registries", "realm_hosts", "secure_registries", "requirement_sources"):
         hosts = document.get(key, [])
         if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts):
             raise InvalidSettings(f"{path}: {key} must be a list of hosts")
@@ -223,6 +225,7 @@ def _check(path: Path, document: dict[str, Any]) -> ConfigFile:
         tuple(document.get("secure_registries", [])),
         _search(path, document.get("search", {})),
         _registries(path, document.get("registries", {})),
+        tuple(document.get("requirement_sources", [])),
     )
 
 

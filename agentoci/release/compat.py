@@ -11,16 +11,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import reduce
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from agentoci.release.candidates import Demand, Requirement
+from agentoci.release.lock import MATRIX_FILE
 from agentoci.spec.ranges import VersionRange
 
 if TYPE_CHECKING:
     from agentoci.release.compatmodel import MatrixDocument
-
-MATRIX_FILE: Final = "compatibility.json"
-
 
 class Answer(StrEnum):
     """What the matrix says."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from agentoci.errors import Difference
 from agentoci.release.candidates import ROOT, Demand, Requirement
 from agentoci.release.lock import Lock, Pin, PinKind
+from agentoci.spec.ranges import VersionRange
 from agentoci.spec.reference import Reference
+from agentoci.spec.version import TagVersion
 
 
 class LockDrift(Difference):
@@ -18,18 +21,25 @@ class LockDrift(Difference):
 
 
 @dataclass(frozen=True, slots=True)
+class SkillNeed:
+    """A skill that is required: by what name, from where, and in which versions of it."""
+
+    name: str
+    reference: str
+    version: str | None = None
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Needs:
     """What an Agentfile asks for.
 
-    `images` and `skills` are references as written, `parents` are `name@version`, None when nobody
-    said; `name` and `version` are the agent's own.
+    `images` are references as written, `parents` are `name@version`, None when nobody said.
     """
 
-    name: str
-    version: str
     images: tuple[str, ...] = ()
     requirements: tuple[Requirement, ...] = ()
-    skills: tuple[str, ...] = ()
+    skills: tuple[SkillNeed, ...] = ()
     parents: tuple[str, ...] | None = None
 
 
@@ -71,11 +81,17 @@ def drift(lock: Lock, needs: Needs) -> list[str]:
     """Why the lock does not fit; empty when it does."""
     return [
         *_unlike(lock, PinKind.IMAGE, needs.images),
-        *_unlike(lock, PinKind.SKILL, needs.skills),
+        *_unlike_skills(lock, needs.skills),
         *(_unlike(lock, PinKind.PARENT, needs.parents) if needs.parents is not None else ()),
         *_unfit(lock, needs.requirements),
         *_unneeded(lock, needs.requirements),
     ]
+
+
+def drifted(path: Path, reasons: Sequence[str]) -> LockDrift:
+    """The error for a lock that does not fit."""
+    listed = "\n".join(f"{path}: {reason}" for reason in reasons)
+    return LockDrift(listed, hint="agent lock makes it fit")
 
 
 def _unlike(lock: Lock, kind: PinKind, wanted: Sequence[str]) -> Iterator[str]:
@@ -83,6 +99,31 @@ def _unlike(lock: Lock, kind: PinKind, wanted: Sequence[str]) -> Iterator[str]:
     yield from (f"{name} is not locked" for name in wanted if name not in pinned)
     left = sorted(pinned.keys() - set(wanted))
     yield from (f"{name} is locked, and not used any more" for name in left)
+
+
+def _unlike_skills(lock: Lock, wanted: Sequence[SkillNeed]) -> Iterator[str]:
+    pinned = lock.named(PinKind.SKILL)
+    for skill in wanted:
+        pin = pinned.pop(skill.name, None)
+        if pin is None and skill.required:
+            yield f"the skill {skill.name} is not locked"
+        elif pin is not None and not is_of_skill(pin, skill):
+            yield f"the skill {skill.name} is {skill.reference}, {pin.reference} is locked"
+    yield from (f"the skill {name} is locked, and not used any more" for name in sorted(pinned))
+
+
+def is_of_skill(pin: Pin, wanted: SkillNeed) -> bool:
+    """Whether the pin is of the skill: the same reference, or of its repository in the range."""
+    if wanted.version in (None, "*"):
+        return pin.reference == wanted.reference
+    from semver import Version
+
+    if pin.reference.startswith("oci:") or pin.version is None:
+        return pin.reference == wanted.reference
+    same = Reference.parse(pin.reference).name == Reference.parse(wanted.reference).name
+    version = TagVersion.parse(pin.version)
+    found = Version(0) if version is None else version.version
+    return same and VersionRange.parse(str(wanted.version)).allows(found)
 
 
 def _unfit(lock: Lock, requirements: Sequence[Requirement]) -> Iterator[str]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LOCK_FILE: Final = "agent.lock"
 LOCK_VERSION: Final = 1
 
+MATRIX_FILE: Final = "compatibility.json"
+"""The compatibility matrix, which is beside the lock."""
+
 
 class PinKind(StrEnum):
     """What a pin is for: FROM and COPY --from, a parent, a requirement, a skill."""

@@ -50,19 +50,19 @@ GOLDEN = {
     (
         Profile.AGENT,
         Compression.ZSTD,
-    ): "1920b495c88f4005593e7f623a4cef331d1e9f5649c510e5e34e22fc950c7281",
+    ): "6376c626c4ec410e577304ac005f464a2e4237c59b89a40bc63c5e38b6395d0c",
     (
         Profile.AGENT,
         Compression.NONE,
-    ): "e821dd6392bb4a812e771008fd57a0b17500f0ab2ef18eac020ee84c2aa130df",
+    ): "594f1f09af975c56511a0cc6acea275064a684c3d15a2e4c116c148cfd085f0e",
     (
         Profile.IMAGE,
         Compression.ZSTD,
-    ): "5f582aa5d36bf085c9c6875a3af91fabe321b82b03cf7e968f32380cda4098f5",
+    ): "39121b9e29a30a356982fb21642ee06beeae8fb1d2e0b1454b81c68035fd0fe4",
     (
         Profile.IMAGE,
         Compression.NONE,
-    ): "58e979062b30fb06d3623299a81a6a1771592d40637fb9d6ac20f87218b17af1",
+    ): "fa2bf0529e94cb17b8230bb186d8167787a9910eb77d4c842ef083a20f66575c",
 }
 
 

@@ -1,0 +1,257 @@
+"""Where required agents are looked for: the local store, then repositories of registries."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from agentoci._internal.threads import each
+from agentoci.api.tags import split_entry_name
+from agentoci.api.transfers import NoRegistry
+from agentoci.content.protocols import ContentNotFound, Fetcher
+from agentoci.errors import Denied, Invalid
+from agentoci.release.candidates import Candidate, Known, Requirement, newest_first
+from agentoci.release.tagged import annotated, candidates_of, requirements_of
+from agentoci.spec import annotations as keys
+from agentoci.spec import mediatypes
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.digest import Digest
+from agentoci.spec.digesttags import is_digest_tag
+from agentoci.spec.manifest import AnyManifest, Manifest, parse_manifest
+from agentoci.spec.mediatypes import LayerKind
+from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.store.images import NotAnAgent, layer_type, read_image
+from agentoci.store.index import Entry
+
+if TYPE_CHECKING:
+    from semver import Version
+
+    from agentoci.api.engine import Engine
+
+WORKERS: Final = 8
+"""Requests at once."""
+
+LOCAL: Final = "the local store"
+
+
+class InvalidSource(Invalid):
+    """Not `HOST[:PORT][/PREFIX]`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSource:
+    """A registry, and what stands before names there."""
+
+    registry: str
+    prefix: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> AgentSource:
+        """Read `HOST[:PORT][/PREFIX]`; raises InvalidSource."""
+        host, _, prefix = text.rstrip("/").partition("/")
+        source = cls(host, prefix)
+        try:
+            read = source.repository("name")
+        except InvalidReference as exc:
+            raise InvalidSource(f"{text!r}: {exc.message}", hint="write HOST/PREFIX") from exc
+        if read.registry != host:
+            raise InvalidSource(f"{text!r} names no host", hint="write HOST/PREFIX")
+        return source
+
+    def repository(self, name: str) -> Reference:
+        """The repository of a name; raises InvalidReference for one that no repository can have."""
+        path = f"{self.prefix}/{name}" if self.prefix else name
+        return Reference.parse(f"{self.registry}/{path}")
+
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.prefix}" if self.prefix else self.registry
+
+
+@dataclass(slots=True)
+class AgentSources:
+    """`Candidates` over the local store and registries; everything is asked for once.
+
+    The local store has rank 0, so that at equal versions it comes first.
+    """
+
+    engine: Engine
+    sources: tuple[AgentSource, ...] = ()
+    _entries: tuple[Entry, ...] | None = None
+    _offers: dict[tuple[str, str | None], list[Candidate]] = field(default_factory=dict)
+    _known: dict[str, Known | None] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Where names are looked for, in words."""
+        return (LOCAL, *map(str, self.sources))
+
+    def names(self) -> tuple[str, ...]:
+        """Names that the local store knows, for hints."""
+        found = (split_entry_name(entry.name or "")[0] for entry in self._local_entries())
+        return tuple(sorted({name.rpartition("/")[2] for name in found if name}))
+
+    def versions(self, name: str, repository: str | None) -> Sequence[Candidate]:
+        """Of that repository, here and at its registry; else wherever names are looked for."""
+        if (name, repository) not in self._offers:
+            self._offers[name, repository] = self._look(name, repository)
+        return self._offers[name, repository]
+
+    def read(self, candidate: Candidate) -> Known | None:
+        """Its manifest; the config only where the manifest leaves the needs open."""
+        key = f"{candidate.reference}@{candidate.digest or ''}"
+        if key not in self._known:
+            self._known[key] = self._read(candidate)
+        return self._known[key]
+
+    def warm(self, requirements: Iterable[Requirement], kept: Mapping[str, Candidate]) -> None:
+        """Ask at once for what resolving will most likely ask for: the newest that fits of each.
+
+        It goes on with what those need. What is not found is left to resolving.
+        """
+        wanted: dict[str, list[Requirement]] = {}
+        seen: set[tuple[str, str | None]] = set()
+        fresh = list(requirements)
+        while fresh:
+            for requirement in fresh:
+                wanted.setdefault(requirement.name, []).append(requirement)
+            asked = sorted(
+                {(r.name, r.repository) for r in fresh} - seen, key=lambda k: (k[0], k[1] or "")
+            )
+            seen.update(asked)
+            picks = each(
+                lambda key: self._pick(key[0], key[1], wanted[key[0]], kept),
+                asked,
+                workers=WORKERS,
+                name="resolve",
+            )
+            fresh = [need for pick in picks if pick is not None for need in pick.needs]
+            fresh = [need for need in fresh if (need.name, need.repository) not in seen]
+
+    def _pick(
+        self,
+        name: str,
+        repository: str | None,
+        wanted: Sequence[Requirement],
+        kept: Mapping[str, Candidate],
+    ) -> Known | None:
+        ours = [kept[name]] if name in kept else []
+        for candidate in (
+            *ours,
+            *newest_first(self.versions(name, repository) if not ours else ()),
+        ):
+            if all(candidate.may_be(requirement.range) for requirement in wanted):
+                return self.read(candidate)
+        return None
+
+    # Looking
+
+    def _look(self, name: str, repository: str | None) -> list[Candidate]:
+        found = self._local(name, repository)
+        if repository is not None:
+            reference = Reference.parse(repository)
+            return found + (self._remote(name, reference, 1) if reference.registry else [])
+        for rank, source in enumerate(self.sources, 1):
+            try:
+                reference = source.repository(name)
+            except InvalidReference:
+                continue
+            try:
+                found += self._remote(name, reference, rank)
+            except Denied as exc:
+                self.engine.warn(f"{reference.name} was passed over: {exc.message}")
+        return found
+
+    def _local(self, name: str, repository: str | None) -> list[Candidate]:
+        digests: dict[str, dict[str, Digest]] = {}
+        for entry in self._local_entries():
+            held, tag = split_entry_name(entry.name or "")
+            if tag and (held == repository if repository else name in (held, _last(held))):
+                digests.setdefault(held, {})[tag] = entry.digest
+        return [
+            candidate
+            for held, tags in digests.items()
+            for candidate in candidates_of(name, held, tags, rank=0, digests=tags)
+        ]
+
+    def _local_entries(self) -> tuple[Entry, ...]:
+        with self._lock:
+            if self._entries is None:
+                self._entries = self.engine.store.index.read()
+            return self._entries
+
+    def _remote(self, name: str, reference: Reference, rank: int) -> list[Candidate]:
+        try:
+            tags = self.engine.client.repository(reference).tags()
+        except ContentNotFound:
+            return []
+        tags = [tag for tag in tags if not is_digest_tag(tag)]
+        return candidates_of(name, reference.name, tags, rank=rank)
+
+    # Reading
+
+    def _read(self, candidate: Candidate) -> Known | None:
+        try:
+            source, desc, manifest = self._manifest(candidate)
+            if not _may_be_agent(manifest):
+                return None
+            version = candidate.version
+            if candidate.span is not None:
+                version = _stated(manifest) or version
+            needs = _needs(source, desc, manifest, candidate.reference)
+            return Known(candidate.settled(version, desc.digest), needs)
+        except (ContentNotFound, NotAnAgent, NoRegistry):
+            return None
+
+    def _manifest(self, candidate: Candidate) -> tuple[Fetcher, Descriptor, AnyManifest]:
+        """The manifest, here when it is here, else from its registry in one request."""
+        what = candidate.reference
+        if candidate.digest is not None and (here := self._held(candidate.digest)) is not None:
+            from agentoci.content.graph import fetch_manifest
+
+            return self.engine.store, here, fetch_manifest(self.engine.store, here)
+        reference = self.engine.transfers.at_registry(Reference.parse(candidate.reference))
+        repository = self.engine.client.repository(reference)
+        selector = str(candidate.digest or reference.tag)
+        desc, raw = repository.read_manifest(selector)
+        return repository, desc, parse_manifest(raw, media_type=desc.media_type, what=what)
+
+    def _held(self, digest: Digest) -> Descriptor | None:
+        found = (entry.desc for entry in self._local_entries() if entry.digest == digest)
+        desc = next(found, None)
+        return desc.bare() if desc is not None else None
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _may_be_agent(manifest: AnyManifest) -> bool:
+    if isinstance(manifest, Manifest):
+        return manifest.is_agent
+    return manifest.annotations.get(keys.ARTIFACT_TYPE, mediatypes.AGENT) == mediatypes.AGENT
+
+
+def _stated(manifest: AnyManifest) -> Version | None:
+    """The version that the image states, where its tag leaves it open."""
+    from semver import Version
+
+    text = manifest.annotations.get(keys.VERSION, "")
+    return Version.parse(text) if Version.is_valid(text) else None
+
+
+def _needs(
+    source: Fetcher, desc: Descriptor, manifest: AnyManifest, what: str
+) -> tuple[Requirement, ...]:
+    """From the annotation; an image without tools needs none, and for others the config tells."""
+    text = manifest.annotations.get(keys.REQUIREMENTS)
+    if text is not None:
+        return annotated(text, what=what)
+    if isinstance(manifest, Manifest) and not any(
+        layer_type(layer).kind is LayerKind.TOOLS for layer in manifest.layers
+    ):
+        return ()
+    config = read_image(source, desc, what=what).config
+    return requirements_of(config.agentoci.get("requirements", []), what=what)

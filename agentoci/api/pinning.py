@@ -1,0 +1,73 @@
+"""The pins of a lock as a build takes them, read without what checks a lock.
+
+A build that only repeats an earlier one needs no more: what was recorded under these pins was made
+after the lock had been checked.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from agentoci._internal import files, limits
+from agentoci.builder.options import BuildOptions
+from agentoci.release.lock import LOCK_FILE, Lock, PinKind
+from agentoci.spec.jsonio import Json
+
+__all__ = ["LOCK_FILE", "Pins", "lock_path"]
+
+
+def lock_path(context: Path, options: BuildOptions) -> Path:
+    """Where the lock of a build is: beside the Agentfile."""
+    return (options.file.parent if options.file else context) / LOCK_FILE
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Digests of images by their reference; version, digest and reference of others by name."""
+
+    images: Mapping[str, str] = field(default_factory=dict)
+    requirements: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, lock: Lock) -> Pins:
+        """The pins of a checked lock."""
+        return _gathered(
+            {
+                "kind": pin.kind.value,
+                "name": pin.name,
+                "version": pin.version,
+                "reference": pin.reference,
+                "digest": str(pin.digest),
+            }
+            for pin in lock.pins
+        )
+
+    @classmethod
+    def read(cls, path: Path) -> Pins | None:
+        """The pins of a file; None when it is missing, or no lock that was checked before."""
+        try:
+            content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
+            return _gathered(json.loads(content)["pins"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return None
+
+    def applied(self, options: BuildOptions) -> BuildOptions:
+        """The options of a build by these pins."""
+        return replace(options, pins=self.requirements, images=self.images)
+
+
+def _gathered(pins: Iterable[dict[str, Any]]) -> Pins:
+    images: dict[str, str] = {}
+    requirements: dict[str, dict[str, Json]] = {}
+    for pin in pins:
+        if pin["kind"] == PinKind.IMAGE.value:
+            images[str(pin["name"])] = str(pin["digest"])
+        elif pin["kind"] != PinKind.PARENT.value:
+            made = {key: str(pin[key]) for key in ("digest", "reference")}
+            version = pin.get("version")
+            requirements[str(pin["name"])] = made | ({"version": version} if version else {})
+    return Pins(images, requirements)

@@ -1,0 +1,208 @@
+"""What the needs of one build stand for: base images, agents and skills, resolved to digests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentoci.api.agentsources import AgentSource, AgentSources
+from agentoci.api.compatibility import matrix_beside
+from agentoci.api.pinning import lock_path
+from agentoci.builder.build import Builder
+from agentoci.builder.needs import BuildNeeds
+from agentoci.builder.options import BuildOptions
+from agentoci.builder.skills import SkillRequirement
+from agentoci.content.protocols import ContentNotFound
+from agentoci.errors import NotFound
+from agentoci.release.candidates import Candidate, Demand, Want
+from agentoci.release.drift import Needs, SkillNeed, drift, drifted, is_of_skill
+from agentoci.release.lock import Lock, Missing, Pin, PinKind
+from agentoci.release.resolve import Chosen, Goal, Resolution, resolve
+from agentoci.release.tagged import requirements_of
+from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.reference import Reference
+from agentoci.store.images import Image, read_image
+
+if TYPE_CHECKING:
+    from agentoci.api.engine import Engine
+
+
+@dataclass(slots=True)
+class Resolving:
+    """Resolves the needs of one build, `kept` being what is pinned already.
+
+    `fresh` asks registries for tags again that the local store knows, too.
+    """
+
+    engine: Engine
+    context: Path
+    options: BuildOptions
+    kept: Lock
+    sources: Sequence[str] = ()
+    fresh: bool = False
+
+    def check(self, path: Path) -> None:
+        """Raise LockDrift unless the pins fit."""
+        if found := self.drift():
+            raise drifted(path, found)
+
+    def drift(self) -> list[str]:
+        """Why the pins do not fit."""
+        build = self._build_needs(strict=True)
+        return drift(self.kept, _needs(build))
+
+    def lock(self) -> Lock:
+        """The new lock."""
+        build = self._build_needs(strict=False)
+        images = [self._image_pin(reference) for reference in build.images]
+        skills = [self._skill_pin(skill) for skill in build.skills]
+        found = self._resolve(build)
+        agents = [_agent_pin(chosen) for chosen in found.chosen]
+        missing = [Missing(one.name, _wanted_by(one.wants)) for one in found.unresolved]
+        return Lock.of([*images, *(pin for pin in skills if pin), *agents], missing)
+
+    def _build_needs(self, *, strict: bool) -> BuildNeeds:
+        builder = Builder(
+            self.engine.writable_store,
+            self.engine.settings.cache,
+            lookup=partial(self._image, strict=strict),
+            clock=self.engine.clock,
+            scans=False,
+        )
+        return builder.needs(self.context, self.options)
+
+    # Images
+
+    def _image(self, reference: Reference, *, strict: bool = False) -> Image:
+        """The image that a FROM stands for: as pinned, else as it is now."""
+        root = pinned_root(self.engine, self.kept, reference, strict=strict)
+        if root is None:
+            if self.fresh and not reference.is_local:
+                self.engine.transfers.pull(str(reference))
+            root = self.engine.transfers.ensure(str(reference))
+        return read_image(self.engine.store, root, what=str(reference))
+
+    def _image_pin(self, text: str) -> Pin:
+        image = self._image(Reference.parse(text))
+        return Pin(PinKind.IMAGE, text, text, image.root.digest)
+
+    def _skill_pin(self, skill: SkillRequirement) -> Pin | None:
+        from agentoci.api.skills import open_artifact
+
+        kept = self.kept.named(PinKind.SKILL).get(skill.name)
+        if kept is not None and is_of_skill(kept, _skill_need(skill)):
+            return kept
+        folder = self.context
+        try:
+            with open_artifact(self.engine, skill.reference, skill.version, folder) as artifact:
+                return Pin(
+                    PinKind.SKILL,
+                    skill.name,
+                    artifact.reference,
+                    artifact.root.digest,
+                    artifact.version,
+                    skill.required,
+                )
+        except NotFound:
+            if skill.required:
+                raise
+            return None
+
+    # Agents
+
+    def _resolve(self, build: BuildNeeds) -> Resolution:
+        matrix = matrix_beside(lock_path(self.context, self.options))
+        wanted = requirements_of(list(build.agents), what="the definition")
+        sources = AgentSources(self.engine, self._sources(build))
+        kept = {
+            pin.name: candidate
+            for pin in self.kept.pins
+            if pin.kind is PinKind.AGENT and (candidate := _candidate(pin)) is not None
+        }
+        sources.warm(wanted, kept)
+        goal = Goal(
+            f"{build.name} {build.version}",
+            (*wanted, *matrix.of(build.name, build.version)),
+            build.name,
+            kept,
+            matrix,
+            sources.names(),
+            sources.shown,
+        )
+        return resolve(goal, sources)
+
+    def _sources(self, build: BuildNeeds) -> tuple[AgentSource, ...]:
+        """What is named, then the default registry or what stands before the image's own name."""
+        file = self.engine.settings.file
+        texts = list(self.sources)
+        if file.default_registry:
+            texts.append(file.default_registry)
+        else:
+            named = [*self.options.tags, *map(Reference.parse, build.images)]
+            texts += [one.name.rpartition("/")[0] for one in named if one.registry is not None]
+        texts += file.requirement_sources
+        return tuple(map(AgentSource.parse, dict.fromkeys(texts)))
+
+
+def pinned_root(
+    engine: Engine, lock: Lock, reference: Reference, *, strict: bool
+) -> Descriptor | None:
+    """The root of the image that a lock pins for a reference, pulled by digest.
+
+    None when nothing is pinned; unless `strict`, also when that image is gone.
+    """
+    pin = lock.named(PinKind.IMAGE).get(str(reference))
+    if pin is None:
+        return None
+    try:
+        return engine.transfers.ensure(f"{reference.name}@{pin.digest}")
+    except ContentNotFound:
+        if strict:
+            raise
+        return None
+
+
+def _needs(build: BuildNeeds) -> Needs:
+    return Needs(
+        build.images,
+        requirements_of(list(build.agents), what="the definition"),
+        tuple(map(_skill_need, build.skills)),
+    )
+
+
+def _skill_need(skill: SkillRequirement) -> SkillNeed:
+    return SkillNeed(skill.name, skill.reference, skill.version, skill.required)
+
+
+def _candidate(pin: Pin) -> Candidate | None:
+    from semver import Version
+
+    if pin.version is None or not Version.is_valid(pin.version):
+        return None
+    repository = Reference.parse(pin.reference).name
+    version = Version.parse(pin.version)
+    return Candidate(pin.name, version, pin.reference, repository, digest=pin.digest)
+
+
+def _agent_pin(chosen: Chosen) -> Pin:
+    candidate = chosen.known.candidate
+    return Pin(
+        PinKind.AGENT,
+        candidate.name,
+        candidate.reference,
+        chosen.known.digest,
+        str(candidate.version),
+        chosen.required,
+        _wanted_by(chosen.wants),
+    )
+
+
+def _wanted_by(wants: Sequence[Want]) -> dict[str, str]:
+    return {
+        want.key: str(want.requirement.range)
+        for want in wants
+        if want.requirement.demand is not Demand.LIMIT
+    }

@@ -1,0 +1,78 @@
+"""What a build needs from elsewhere: images, agents, skills. The lock says which these are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agentoci.agentfile.nodes import Agentfile, Copy, Stage
+from agentoci.builder.bindings import bindings_of, kind_of
+from agentoci.builder.compiling import Compiled
+from agentoci.builder.context import Context
+from agentoci.builder.document import name_and_version
+from agentoci.builder.skills import SkillRequirement, skill_requirements
+from agentoci.builder.stages import StageBase, StageResult
+from agentoci.spec.jsonio import Json
+from agentoci.spec.reference import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class BuildNeeds:
+    """An image's needs, and how it calls itself.
+
+    `images` are the references of FROM and COPY --from that pin no digest, `agents` the bindings of
+    required agents, `skills` those
+    that are neither in the context nor in the base.
+    """
+
+    name: str
+    version: str
+    images: tuple[str, ...]
+    agents: tuple[Json, ...]
+    skills: tuple[SkillRequirement, ...]
+
+    @classmethod
+    def of(
+        cls, agentfile: Agentfile, stages: Sequence[Stage], final: StageResult, context: Context
+    ) -> BuildNeeds:
+        """Gather them; `stages` are those that the image is made from."""
+        name, version = name_and_version(final.compiled)
+        bound = [entry for entry in final.requirements if isinstance(entry, dict)]
+        agents = [entry for entry in bound if kind_of(entry) is None]
+        in_base = {entry["name"] for entry in bound if kind_of(entry) and "resolved" in entry}
+        skills = skill_requirements(agentfile, final.compiled.document, context)
+        return cls(
+            name,
+            version,
+            tuple(sorted(_images(stages))),
+            tuple(agents),
+            tuple(skill for skill in skills if skill.name not in in_base),
+        )
+
+
+def _images(stages: Sequence[Stage]) -> set[str]:
+    named = {s.base.reference for s in stages if s.base.stage is None and not s.base.is_scratch}
+    named |= {
+        copy.from_
+        for stage in stages
+        for copy in stage.instructions
+        if isinstance(copy, Copy) and copy.from_ is not None and copy.from_stage is None
+    }
+    read = map(Reference.parse, named)
+    return {str(reference) for reference in read if reference.digest is None}
+
+
+def unpacked(base: StageBase, compiled: Compiled) -> StageResult:
+    """A stage of which only the definition was made."""
+    return StageResult(
+        base,
+        base.layers,
+        base.files,
+        base.env,
+        base.entrypoint,
+        base.labels,
+        base.history,
+        compiled,
+        bindings_of(compiled.document, base.requirements),
+        base.healthcheck,
+    )
