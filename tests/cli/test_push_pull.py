@@ -186,12 +186,8 @@ def test_build_pushes_over_no_release(agent: Agent, fake: FakeRegistry, talker: 
     first = agent(*build).out
     assert agent(*build).out == first
     (talker / "notes.md").write_text("Talk costs.\n")
-    assert (
-        "1.4.2 is released already"
-        in agent(
-            "build", "--push", "-t", name, "-t", f"{fake.host}/team/talker:1.4", talker, code=7
-        ).err
-    )
+    again = ("build", "--replace", *build[1:], "-t", f"{fake.host}/team/talker:1.4")
+    assert "1.4.2 is released already" in agent(*again, code=7).err
     assert set(tags_of(fake, "team/talker")) == {"1.4.2"}
 
 

@@ -55,7 +55,7 @@ def report(tmp_path: Path) -> Path:
 def build_version(agent: Agent, context: Path, version: str) -> str:
     """Another version of the agent in the store; returns its digest."""
     (context / "notes.md").write_text(f"Talk is cheap, says {version}.\n")
-    return agent("build", "-q", "-t", f"talker:{version}", context).out.strip()
+    return agent("build", "-q", "--replace", "-t", f"talker:{version}", context).out.strip()
 
 
 def meanings(agent: Agent, name: str) -> dict[str, str]:
