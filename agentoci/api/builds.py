@@ -50,11 +50,13 @@ class Builds:
         report: BuildReport | None = None,
         locked: bool = False,
         sources: Sequence[str] = (),
+        keep_lock: bool = False,
     ) -> Built:
         """Build and tag an image; images that FROM names are pulled when they are not here.
 
         What `agent.lock` beside the Agentfile pins is taken; a lock that does not fit is made anew,
-        by `sources` (`HOST/PREFIX`) besides the usual ones, or refused when `locked`. Raises
+        by `sources` (`HOST/PREFIX`) besides the usual ones, or refused when `locked`; with
+        `keep_lock` what is made anew holds for this build alone and is not written. Raises
         SourceFaults with every fault found, each with line and caret; LockDrift; and what locking
         raises.
         """
@@ -73,7 +75,13 @@ class Builds:
             from agentoci.api.locking import fitting_lock
 
             lock = fitting_lock(
-                engine, context, options, locked=locked, sources=sources, warn=report.warning
+                engine,
+                context,
+                options,
+                locked=locked,
+                sources=sources,
+                warn=report.warning,
+                write=not keep_lock,
             )
             options = Pins.of(lock).applied(options)
         built = self._builder(options).build(context, options, report=report)

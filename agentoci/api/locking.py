@@ -72,11 +72,13 @@ def make_lock(
     *,
     upgrade: Collection[str] = (),
     sources: Sequence[str] = (),
+    write: bool = True,
 ) -> Locked:
     """Resolve and write the lock; pins that fit are kept, except those of the names to upgrade.
 
-    EVERYTHING in `upgrade` keeps none. Raises NotLocked, RequirementConflict,
-    RequirementNotFound, what building raises of bases and definitions, and what registries say.
+    EVERYTHING in `upgrade` keeps none; without `write` the file stays as it is. Raises NotLocked,
+    RequirementConflict, RequirementNotFound, what building raises of bases and definitions, and
+    what registries say.
     """
     before = engine.client.requests if engine.has_client else 0
     path = lock_path(context, options)
@@ -85,7 +87,7 @@ def make_lock(
     work = Resolving(engine, context, options, kept, sources, fresh=bool(upgrade))
     made = work.lock()
     content = made.encode()
-    is_written = not path.exists() or path.read_bytes() != content
+    is_written = write and (not path.exists() or path.read_bytes() != content)
     if is_written:
         files.write_atomically(path, content)
     return Locked(
@@ -130,9 +132,11 @@ def fitting_lock(
     locked: bool,
     sources: Sequence[str],
     warn: Callable[[str], None],
+    write: bool = True,
 ) -> Lock:
     """The lock if it fits; one that does not is made anew, which `warn` is told, unless `locked`.
 
+    Without `write` the one made anew is for the caller alone.
     Raises LockDrift, and what `make_lock` raises.
     """
     path = lock_path(context, options)
@@ -150,8 +154,8 @@ def fitting_lock(
         return lock
     if locked:
         raise drifted(path, reasons)
-    made = make_lock(engine, context, options, sources=sources)
-    warn(f"{path} is made anew: {reasons[0]}")
+    made = make_lock(engine, context, options, sources=sources, write=write)
+    warn(f"{path} {'is made anew' if write else 'does not fit'}: {reasons[0]}")
     for change in made.changes:
         warn(f"{LOCK_FILE}: {change}")
     return made.lock

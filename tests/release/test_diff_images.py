@@ -14,6 +14,7 @@ import pytest
 from agentoci._internal.limits import MIB
 from agentoci.api.builds import BuildOptions, Profile
 from agentoci.api.diffing import build_candidate, diff, judge
+from agentoci.api.locking import make_lock
 from agentoci.content.protocols import Fetcher, Reader
 from agentoci.errors import NotFound
 from agentoci.layers.inventory import FILES_JSON
@@ -107,6 +108,18 @@ def test_a_release_that_is_in_the_store_with_other_content(shop: Workshop) -> No
     shop.write("knowledge/a.md", "else\n")
     assert rules_of(diff(shop.engine, "bot:1.0.0", str(shop.context))) == ["knowledge.changed"]
     assert [entry.digest for entry in shop.engine.store.index.read()] == [built.root.digest]
+
+
+def test_a_lock_that_does_not_fit_stays_as_it_is(shop: Workshop) -> None:
+    for name in ("psm", "gen"):
+        shop.build_text(f"FROM scratch\nINTERFACE {name}\n", f"{name}:1.0.0")
+    shop.build_text(AGENTFILE + "REQUIRE psm:1.0\n", "bot:1.0.0")
+    lock = make_lock(shop.engine, shop.context, BuildOptions()).path
+    before = lock.read_bytes()
+    shop.agentfile(AGENTFILE + "REQUIRE psm:1.0\nREQUIRE gen:1.0\n")
+    found = diff(shop.engine, "bot:1.0.0", str(shop.context))
+    assert rules_of(found) == ["tool.required-added", "tool.pin-changed"]
+    assert lock.read_bytes() == before
 
 
 def test_a_definition_is_built_by_itself(shop: Workshop) -> None:
