@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from agentoci._internal import files, limits
-from agentoci.api.ends import find_in_layout
+from agentoci.api.diffing import as_path
+from agentoci.api.inspection import locate
 from agentoci.api.locations import LayoutLocation, parse_location
+from agentoci.api.show import show
 from agentoci.content.protocols import Fetcher
 from agentoci.errors import Conflict, Invalid
 from agentoci.interop.formats import ExportFormat, ImportFormat, export_to, import_from, recognise
@@ -19,8 +21,6 @@ from agentoci.interop.imported import KNOWLEDGE, Imported, ImportedAgent
 from agentoci.interop.losses import Loss
 from agentoci.interop.subject import Exported, ImageFacts, Subject
 from agentoci.spec import mediatypes
-from agentoci.spec.descriptor import Descriptor
-from agentoci.spec.reference import Reference
 from agentoci.store.images import Image, read_image
 
 if TYPE_CHECKING:
@@ -107,18 +107,14 @@ def write_imported(imported: Imported, folder: Path, *, overwrite: bool = False)
 def convert_to(
     engine: Engine, thing: str, form: ExportFormat, options: ExportOptions | None = None
 ) -> Exported:
-    """An image (here, at a registry, in `oci:DIR`) or an `.agentdef` in another format.
+    """An image (here, at a registry, in `oci:DIR`) in another format, or an `.agentdef` or folder.
 
-    Raises Invalid when the format needs what there is not, and what reading the image raises.
+    Of the latter two only the definition counts, with what its parents say. Raises Invalid when the
+    format needs what there is not, and what reading them raises.
     """
     options = options or ExportOptions()
-    path = Path(thing)
-    if path.is_file():
-        subject = _of_definition(path)
-    elif path.is_dir():
-        raise Invalid(
-            f"{thing} is a folder", hint="build it, and convert the image; or its .agentdef"
-        )
+    if as_path(engine, thing) is not None:
+        subject = Subject(show(engine, thing, effective=True).document)
     else:
         subject = _of_image(engine, thing, remote=form is ExportFormat.MCP_SERVER)
     return export_to(subject, form, name=options.name, url=options.url)
@@ -160,21 +156,9 @@ def _write(path: Path, source: bytes | Path) -> None:
         path.chmod(source.stat().st_mode & 0o755 | 0o600)
 
 
-def _of_definition(path: Path) -> Subject:
-    from agentoci.definition.read import definition_document, read_definition
-
-    content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
-    definition = read_definition(content, file=str(path))
-    if definition.metadata.parent is not None:
-        raise Invalid(
-            f"{path}: half of it is in its parent, {definition.metadata.parent}",
-            hint="build it, and convert the image",
-        )
-    return Subject(definition_document(definition))
-
-
 def _of_image(engine: Engine, text: str, *, remote: bool) -> Subject:
-    source, root, repository = _locate(engine, text, remote=remote)
+    repository = _name_at_registry(text)
+    source, root = locate(engine, text, remote=remote and repository is not None)
     image = read_image(source, root, what=text)
     facts = ImageFacts(
         str(root.digest),
@@ -187,22 +171,12 @@ def _of_image(engine: Engine, text: str, *, remote: bool) -> Subject:
     )
 
 
-def _locate(engine: Engine, text: str, *, remote: bool) -> tuple[Fetcher, Descriptor, str | None]:
-    """Where the image is, its root, and its HOST/NAME if it has one; `remote` asks there."""
+def _name_at_registry(text: str) -> str | None:
+    """HOST/NAME, when the image is called so."""
     location = parse_location(text)
-    if isinstance(location, LayoutLocation):
-        layout, entry = find_in_layout(engine, location)
-        return layout, entry.desc.bare(), None
-    entry_here = None if remote and not location.is_local else engine.transfers.find_here(text)
-    if entry_here is not None:
-        return engine.store, entry_here.desc.bare(), _name_at_registry(location)
-    reference = engine.transfers.at_registry(location)
-    repository = engine.client.repository(reference)
-    return repository, repository.resolve(reference.selector), reference.name
-
-
-def _name_at_registry(reference: Reference) -> str | None:
-    return None if reference.is_local else reference.name
+    if isinstance(location, LayoutLocation) or location.is_local:
+        return None
+    return location.name
 
 
 def _knowledge(source: Fetcher, image: Image, what: str) -> Mapping[str, bytes]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
+from agentoci.errors import SourceFaults
 from agentoci.interop.losses import Losses
 from agentoci.interop.names import skill_name
-from agentoci.interop.subject import Exported, Head, Subject, take_head
+from agentoci.interop.skillexport import SKILLS
+from agentoci.interop.skills import SKILL_FILE, read_skill
+from agentoci.interop.subject import PARENT, Exported, Head, Subject, take_head
 from agentoci.interop.taking import Taking
 from agentoci.spec.jsonio import Json
 
@@ -23,6 +27,7 @@ _MAX_SUMMARY: Final = 1000
 
 _TEXT: Final = "text/plain"
 _REASONS: Final = {
+    "parent": PARENT,
     "requires": "a card says what an agent offers, not what it needs",
     "knowledge": "a card names no files",
     "author": "a provider needs a URL: LABEL org.opencontainers.image.url",
@@ -43,7 +48,7 @@ def to_card(subject: Subject, *, url: str | None) -> Exported:
         "capabilities": _capabilities(subject),
         "defaultInputModes": [_TEXT],
         "defaultOutputModes": [_TEXT],
-        "skills": [_skill(head, tags, losses)],
+        "skills": [_skill(head, tags, losses), *_skills_of(subject)],
     }
     if url is None:
         losses.note("url", None, "where the agent answers is not known: give --url")
@@ -65,6 +70,22 @@ def _skill(head: Head, tags: list[str], losses: Losses) -> dict[str, Json]:
         "description": _cut(text, _MAX_SKILL, "spec.interface", losses),
         "tags": list(tags) or [head.name],
     }
+
+
+def _skills_of(subject: Subject) -> Iterator[dict[str, Json]]:
+    """The Agent Skills among the agent's knowledge; one that is not valid is only a file."""
+    for path, content in subject.knowledge().items():
+        folder, _, file = path.rpartition("/")
+        if file != SKILL_FILE or not folder.startswith(f"{SKILLS}/"):
+            continue
+        with contextlib.suppress(SourceFaults):
+            skill = read_skill(content, folder=None, file=path)
+            yield {
+                "id": skill.name,
+                "name": skill.name,
+                "description": skill.description,
+                "tags": ["agent-skill"],
+            }
 
 
 def _cut(text: str, limit: int, path: str, losses: Losses) -> str:

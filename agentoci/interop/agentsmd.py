@@ -10,6 +10,7 @@ from agentoci.interop.imported import (
     CarriedFile,
     Imported,
     ImportedAgent,
+    is_inside,
     name_from,
     new_document,
     put,
@@ -31,7 +32,7 @@ def from_agents_md(path: Path, *, name: str | None = None) -> Imported:
     `path` is the file or its folder. Raises NotFound, and SourceFaults when it is not text.
     """
     file = path / FILE if path.is_dir() else path
-    if not file.is_file():
+    if not file.is_file() or not is_inside(file, file.parent):
         raise NotFound(f"{file}: no such file", hint=f"name an {FILE}, or its folder")
     losses = Losses()
     text = _text(file)

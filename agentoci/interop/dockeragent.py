@@ -25,9 +25,12 @@ from agentoci.interop.imported import (
     read_file,
 )
 from agentoci.interop.losses import Losses
-from agentoci.interop.names import ROOT, agent_name
+from agentoci.interop.names import ROOT, agent_name, skill_name
+from agentoci.interop.skillexport import SKILLS
+from agentoci.interop.skills import SKILL_FILE
 from agentoci.interop.taking import Path as Steps
 from agentoci.interop.taking import Taking, show
+from agentoci.interop.yamlout import dump_yaml
 from agentoci.spec.jsonio import Json
 
 NEWEST: Final = 16
@@ -133,6 +136,7 @@ class _Reader:
         tools: list[Json] = []
         files = self._tools(path, document, tools)
         files += self._principles(path, document)
+        files += self._skills(path, document)
         Models(taking, document, self.losses).read(path)
         self._limit(path, document)
         put(document, "spec.requires.tools", tools)
@@ -231,6 +235,29 @@ class _Reader:
         known: list[Json] = [file.path for file in _different(files)]
         put(document, "spec.knowledge.principles", known)
         return _different(files)
+
+    def _skills(self, path: Steps, document: dict[str, Json]) -> list[CarriedFile]:
+        """Skills that are written out in the configuration, as folders of the knowledge."""
+        if not isinstance(self._taking.peek(*path, "skills"), list):
+            return []
+        files: list[CarriedFile] = []
+        for item in self._taking.items(*path, "skills"):
+            if not isinstance(self._taking.peek(*item), dict):
+                continue
+            text = self._taking.text
+            name, about = text(*item, "name") or "", text(*item, "description") or ""
+            front: dict[str, Json] = {"name": skill_name(name), "description": about}
+            tools = self._taking.texts(*item, "allowed_tools")
+            put(front, "allowed-tools", " ".join(tools))
+            body = text(*item, "instructions") or ""
+            content = f"---\n{dump_yaml(front)}---\n\n{body}"
+            files.append(CarriedFile(f"{SKILLS}/{front['name']}/{SKILL_FILE}", content.encode()))
+            if front["name"] != name:
+                self.losses.note(show(item), name, f"the name is written {front['name']}")
+        files = _different(files)
+        knowledge = Taking(document).texts("spec", "knowledge", "static")
+        put(document, "spec.knowledge.static", [*knowledge, *(file.path for file in files)])
+        return files
 
     def _limit(self, path: Steps, document: dict[str, Json]) -> None:
         limit = self._taking.number(*path, "max_iterations")

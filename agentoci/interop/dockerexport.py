@@ -9,7 +9,7 @@ from typing import Final
 from agentoci.interop.losses import Losses
 from agentoci.interop.names import ROOT
 from agentoci.interop.secrets import filled_in
-from agentoci.interop.subject import UNVERSIONED, Exported, Head, Subject, take_head
+from agentoci.interop.subject import PARENT, UNVERSIONED, Exported, Head, Subject, take_head
 from agentoci.interop.taking import Path, Taking, show
 from agentoci.interop.yamlout import dump_yaml
 from agentoci.spec.jsonio import Json
@@ -41,6 +41,7 @@ _PROVIDERS: Final = {
 }
 _DEFAULT: Final = "Docker Agent has no such setting"
 _REASONS: Final = {
+    "parent": PARENT,
     "knowledge": "a configuration is one file: it carries no others",
     "tags": f"version {VERSION} of the configuration has no tags",
     "constraints": "only a limit of max_iterations has an equivalent",

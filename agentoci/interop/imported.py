@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -34,6 +34,7 @@ MAX_FILES: Final = 10_000
 
 LICENSES: Final = "org.opencontainers.image.licenses"
 _NOWHERE: Final = Place(1, 1)
+_NOT_OURS: Final = {".git", ".hg", ".svn", ".DS_Store", "__pycache__", "node_modules", ".venv"}
 _GENERIC: Final = {
     "agent",
     "agents",
@@ -186,26 +187,44 @@ def read_file(path: Path, *, limit: int = limits.MAX_DEFINITION_BYTES) -> bytes:
 def collect(
     root: Path, below: str, shown: str, losses: Losses, *, into: str | None = None
 ) -> list[CarriedFile]:
-    """The files at a path below `root`, a file or folder; `into` is where they go, as below root.
+    """The files at a path below `root`, a file or folder, in their order.
 
-    What is no file, leads out of the root or is hidden from us is a loss. Links are not followed.
+    They go where they lie below `root`, or with `into` (of a folder) where they lie below it. What
+    is no file, is kept by other programs or leads out of `root` is a loss; links are not followed.
     """
     path = Path(*(part for part in below.split("/") if part not in ("", ".")))
     start = root / path
-    if ".." in path.parts or below.startswith(("/", "~")):
+    if ".." in path.parts or below.startswith(("/", "~")) or not is_inside(start, root):
         losses.note(shown, below, "outside the folder that is converted")
         return []
     if not start.exists() or start.is_symlink():
         losses.note(shown, below, "no such file here")
         return []
-    found = [start] if start.is_file() else sorted(p for p in start.rglob("*") if not p.is_dir())
+    base = start if into is not None else root
     made: list[CarriedFile] = []
-    for file in found[:MAX_FILES]:
-        inner = file.relative_to(start if into is not None and start.is_dir() else root).as_posix()
-        if file.is_symlink() or not file.is_file():
+    for file in [start] if start.is_file() else _walk(start):
+        inner = file.relative_to(base).as_posix()
+        if file.name in _NOT_OURS:
+            losses.note(shown, inner, "kept by other programs, not part of it")
+        elif file.is_symlink() or not file.is_file():
             losses.note(shown, inner, "a link or special file is not taken along")
-            continue
-        made.append(CarriedFile(f"{into}/{inner}" if into else inner, file))
-    if len(found) > MAX_FILES:
-        losses.note(shown, below, f"more than {MAX_FILES} files")
+        elif len(made) == MAX_FILES:
+            losses.note(shown, inner, f"more than {MAX_FILES} files")
+            break
+        else:
+            made.append(CarriedFile(f"{into}/{inner}" if into else inner, file))
     return made
+
+
+def is_inside(path: Path, root: Path) -> bool:
+    """Whether a path stays below a folder when its links are followed."""
+    return path.resolve().is_relative_to(root.resolve())
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """The files and links below a folder, and in place of what is in them, folders of others."""
+    for entry in sorted(folder.iterdir()):
+        if entry.is_dir() and not entry.is_symlink() and entry.name not in _NOT_OURS:
+            yield from _walk(entry)
+        else:
+            yield entry

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from agentoci.errors import Invalid
 from agentoci.interop.losses import Losses
 from agentoci.interop.names import server_name
-from agentoci.interop.subject import Exported, Head, Subject, cut, take_head
+from agentoci.interop.subject import PARENT, Exported, Head, Subject, cut, take_head
 from agentoci.interop.taking import Taking
 from agentoci.spec.jsonio import Json
 
@@ -53,7 +53,7 @@ def to_server(subject: Subject, *, name: str | None) -> Exported:
     }
     _add_links(document, subject)
     _note_what_is_missing(subject, head, losses)
-    taking.note_left(losses, {}, _REASON)
+    taking.note_left(losses, {"parent": PARENT}, _REASON)
     content = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
     return Exported(called, {FILE: content}, losses.all())
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Final
+from urllib.parse import quote
 
 from agentoci.interop.losses import Losses
 from agentoci.interop.names import skill_name
-from agentoci.interop.subject import UNVERSIONED, Exported, Head, Subject, cut, take_head
+from agentoci.interop.skills import SKILL_FILE, read_skill
+from agentoci.interop.subject import PARENT, UNVERSIONED, Exported, Head, Subject, cut, take_head
 from agentoci.interop.taking import Taking, show
 from agentoci.interop.yamlout import dump_yaml
 from agentoci.spec.jsonio import Json
 
-MANIFEST: Final = "SKILL.md"
 SKILLS: Final = "skills"
 """The folder of the knowledge that holds skills, each in a folder of its name."""
 
@@ -22,7 +23,7 @@ _KINDS: Final = {"mcp": "MCP server", "a2a": "A2A agent", "http": "service", "sk
 _DEFAULT: Final = "a skill is text and files; whoever runs it decides this"
 _REASONS: Final = {
     "tags": "the format has no tags",
-    "parent": "a skill has no parent; what it inherits is in it",
+    "parent": PARENT,
     "validation": "the limit is told in words, nobody checks it",
 }
 
@@ -38,23 +39,41 @@ def to_skill(subject: Subject) -> Exported:
     if name != head.name:
         losses.note("metadata.name", head.name, f"skills have other names: {name}")
     knowledge = subject.knowledge()
-    files = _kept(knowledge, name) or _made(subject, head, name, knowledge, taking, losses)
+    folder = f"{SKILLS}/{name}/"
+    if f"{folder}{SKILL_FILE}" in knowledge:
+        files = _kept(knowledge, folder, losses)
+        _compare(files[SKILL_FILE], head, losses)
+    else:
+        files = _made(subject, head, name, knowledge, taking, losses)
     _take_knowledge(taking, knowledge, losses)
     taking.note_left(losses, _REASONS, _DEFAULT)
     return Exported(name, {f"{name}/{path}": files[path] for path in files}, losses.all())
 
 
-def _kept(knowledge: Mapping[str, bytes], name: str) -> dict[str, bytes]:
-    """The files of the skill of this name, SKILL.md first."""
-    folder = f"{SKILLS}/{name}/"
-    found = {
-        path.removeprefix(folder): content
-        for path, content in knowledge.items()
-        if path.startswith(folder)
-    }
-    if MANIFEST not in found:
-        return {}
-    return {MANIFEST: found.pop(MANIFEST), **found}
+def _kept(knowledge: Mapping[str, bytes], folder: str, losses: Losses) -> dict[str, bytes]:
+    """The files of the skill, SKILL.md first; those beside it have no place in it."""
+    files = {SKILL_FILE: b""}
+    for path, content in knowledge.items():
+        if path.startswith(folder):
+            files[path.removeprefix(folder)] = content
+        else:
+            losses.note(f"knowledge/{path}", None, "the file is no part of the skill")
+    return files
+
+
+def _compare(content: bytes, head: Head, losses: Losses) -> None:
+    """Note what the definition says and the skill, which comes back as it was, does not."""
+    skill = read_skill(content, folder=None, file=SKILL_FILE)
+    metadata = skill.metadata
+    version = metadata.get("version", UNVERSIONED).removeprefix("v")
+    for path, value, kept in (
+        ("spec.interface", head.interface, skill.description),
+        ("metadata.description", head.description, " ".join(skill.description.split())),
+        ("metadata.author", head.author, metadata.get("author")),
+        ("metadata.version", head.version, ".".join([*version.split("."), "0", "0"][:3])),
+    ):
+        if value not in (kept, None, UNVERSIONED):
+            losses.note(path, value, f"the skill in the image says: {cut(kept or 'nothing', 60)}")
 
 
 def _made(
@@ -73,10 +92,10 @@ def _made(
         _section("Always", taking.texts("spec", "invariants")),
         _section("Limits", _limits(taking)),
         _section("Needs", needs),
-        _section("References", [f"[{p.partition('/')[2]}]({p})" for p in references]),
+        _section("References", [f"[{p.partition('/')[2]}]({quote(p)})" for p in references]),
     ]
     body = "\n\n".join(section.strip("\n") for section in sections if section)
-    return {MANIFEST: f"---\n{dump_yaml(front)}---\n\n{body}\n".encode(), **references}
+    return {SKILL_FILE: f"---\n{dump_yaml(front)}---\n\n{body}\n".encode(), **references}
 
 
 def _front(
@@ -132,4 +151,4 @@ def _take_knowledge(taking: Taking, knowledge: Mapping[str, bytes], losses: Loss
         for index, path in enumerate(taking.texts("spec", "knowledge", kind)):
             if path not in knowledge:
                 where = f"spec.knowledge.{kind}[{index}]"
-                losses.note(where, path, "the file is not here; an image carries it")
+                losses.note(where, path, "the file does not come along")

@@ -13,6 +13,7 @@ from agentoci.interop.imported import (
     Imported,
     ImportedAgent,
     collect,
+    is_inside,
     new_document,
     put,
     put_version,
@@ -33,7 +34,7 @@ def from_skill(path: Path, *, name: str | None = None) -> Imported:
     """
     folder = path if path.is_dir() else path.parent
     file = folder / SKILL_FILE
-    if not file.is_file():
+    if not file.is_file() or not is_inside(file, folder):
         raise NotFound(f"{file}: no such file", hint=f"name a folder with a {SKILL_FILE} in it")
     skill = read_skill(read_file(file), folder=folder.absolute().name, file=str(file))
     losses = Losses()

@@ -12,6 +12,9 @@ from agentoci.interop.taking import Taking
 from agentoci.spec.jsonio import Json
 
 UNVERSIONED: Final = "0.0.0"
+PARENT: Final = "what the parent says is in it, its name is not"
+"""Why an exported agent has lost its `metadata.parent`."""
+
 _SOURCES: Final = "org.opencontainers.image."
 _HEADING: Final = re.compile(r"#{1,6}\s+(.+?)\s*#*")
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cli.conftest import Agent
-from tests.convert.samples import INPUTS, write_translator
+from tests.convert.samples import DOCKER, INPUTS, SKILLS, write_translator
 from tests.registry.fake import FakeRegistry
 
 PIRATE = INPUTS / "docker" / "pirate.yaml"
@@ -72,6 +72,20 @@ def test_folder_that_builds(agent: Agent, tmp_path: Path):
     again = agent("convert", TEAM, "-o", made, code=7)
     assert (again.out, "--force overwrites it" in again.err) == ("", True)
     agent("convert", TEAM, "-o", made, "--force")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*SKILLS, *DOCKER, *sorted((INPUTS / "mcp").iterdir()), INPUTS / "project"],
+    ids=lambda path: path.name,
+)
+def test_lint_finds_no_error_in_what_comes_out(agent: Agent, tmp_path: Path, path: Path):
+    made = tmp_path / "made"
+    agent("convert", path, "-o", made)
+    for agentfile in made.rglob("Agentfile"):
+        found = agent("lint", "--format", "json", agentfile.parent).json
+        rules = {finding["rule"] for finding in found if finding["severity"] != "note"}
+        assert rules <= {"version-missing"}
 
 
 def test_what_it_did_as_json(agent: Agent, tmp_path: Path):

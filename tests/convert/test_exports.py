@@ -205,6 +205,31 @@ def test_every_name_becomes_one_of_a_skill(engine: Engine, tmp_path: Path):
     assert accepted(VALIDATE_SKILLS, *folders.values()) == expected
 
 
+def test_skill_that_says_something_else_than_the_definition(
+    engine: Engine, build: Build, tmp_path: Path
+):
+    _, imported = convert_from(INPUTS / "skills" / "release-notes")
+    write_imported(imported, tmp_path / "made")
+    file = tmp_path / "made" / "release-notes.agentdef"
+    file.write_text(file.read_text().replace("1.2.0", "1.3.0").replace("docs-team", "others"))
+    (tmp_path / "made" / "knowledge" / "more.md").write_text("More.\n")
+    build(tmp_path / "made", "changed:1")
+    exported = convert_to(engine, "changed:1", ExportFormat.SKILL)
+    assert lost(exported) == {
+        "metadata.author": "the skill in the image says: docs-team",
+        "metadata.version": "the skill in the image says: 1.2.0",
+        "knowledge/more.md": "the file is no part of the skill",
+    }
+
+
+def test_skills_of_an_agent_are_on_its_card(engine: Engine, build: Build, tmp_path: Path):
+    _, imported = convert_from(INPUTS / "skills" / "commit-messages", name="committer")
+    write_imported(imported, tmp_path / "made")
+    build(tmp_path / "made", "committer:1")
+    card = json_of(convert_to(engine, "committer:1", ExportFormat.A2A_CARD))
+    assert [skill["id"] for skill in card["skills"]] == ["committer", "commit-messages"]
+
+
 # Docker Agent
 
 PARSE_SERVER = """
@@ -299,16 +324,20 @@ def test_definition_without_image(engine: Engine, tmp_path: Path):
 # Where from, where to
 
 
-def test_definition_with_a_parent_is_half_of_one(engine: Engine, tmp_path: Path):
-    file = tmp_path / "child.agentdef"
-    file.write_text(
+@pytest.mark.parametrize("thing", ["child.agentdef", ""])
+def test_definition_with_a_parent(engine: Engine, tmp_path: Path, thing: str):
+    write_translator(tmp_path)
+    (tmp_path / "Agentfile").write_text("FROM scratch\nDEFINITION child.agentdef\n")
+    (tmp_path / "child.agentdef").write_text(
         "apiVersion: agent/v1\nkind: AgentDefinition\n"
-        "metadata: {name: child, version: 1.0.0, parent: base@1.0.0}\nspec: {inherit: all}\n"
+        "metadata: {name: child, version: 1.0.0, parent: doc_translator@2.1.0}\n"
+        "spec: {inherit: all, invariants: [Be quick]}\n"
     )
-    with pytest.raises(Invalid, match=r"half of it is in its parent, base@1\.0\.0"):
-        convert_to(engine, str(file), ExportFormat.SKILL)
-    with pytest.raises(Invalid, match="is a folder"):
-        convert_to(engine, str(tmp_path), ExportFormat.SKILL)
+    exported = convert_to(engine, str(tmp_path / thing), ExportFormat.SKILL)
+    text = exported.main[1].decode()
+    assert "Translates Markdown from one language to another." in text
+    assert "- Never translate code" in text
+    assert lost(exported)["metadata.parent"] == "what the parent says is in it, its name is not"
 
 
 def test_files_of_a_definition_are_not_at_hand(engine: Engine, tmp_path: Path):

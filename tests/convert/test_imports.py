@@ -19,6 +19,7 @@ from agentoci.api.engine import Engine
 from agentoci.definition.read import read_definition
 from agentoci.errors import Invalid, NotFound, SourceFaults
 from agentoci.interop.imported import Imported, ImportedAgent
+from agentoci.interop.skills import read_skill
 from tests.convert.conftest import Build
 from tests.convert.samples import DOCKER, INPUTS, SKILLS
 
@@ -95,10 +96,15 @@ def test_links_in_a_skill_are_not_followed(tmp_path: Path):
     skill = shutil.copytree(INPUTS / "skills" / "api-review", tmp_path / "api-review")
     (tmp_path / "outside.md").write_text("not for you")
     (skill / "references" / "more.md").symlink_to(tmp_path / "outside.md")
+    (skill / "linked").symlink_to(tmp_path)
+    (skill / ".git" / "objects").mkdir(parents=True)
     _, imported = convert_from(skill)
     assert not any(file.path.endswith("more.md") for file in imported.agents[0].files)
-    [loss] = [loss for loss in imported.losses if loss.path == "files"]
-    assert loss.value == "skills/api-review/references/more.md".removeprefix("skills/api-review/")
+    assert [x.value for x in imported.losses if x.path == "files"] == [
+        ".git",
+        "linked",
+        "references/more.md",
+    ]
 
 
 def test_skill_that_is_not_valid(tmp_path: Path):
@@ -425,6 +431,52 @@ def test_no_file_outside_the_folder_is_read(tmp_path: Path, below: str):
     _, imported = convert_from(write(folder, "x.yaml", text))
     assert "interface" not in document(imported.agents[0])["spec"]
     assert set(lost(imported)) == {"agents.root.instruction_file[0]"}
+
+
+def test_links_on_the_way_are_not_followed(tmp_path: Path):
+    folder, outside = tmp_path / "inside", tmp_path / "outside"
+    folder.mkdir()
+    outside.mkdir()
+    (outside / "secret.md").write_text("not for you")
+    (folder / "docs").symlink_to(outside)
+    text = "agents:\n  root:\n    model: a/b\n    add_prompt_files: [docs/secret.md, docs]\n"
+    _, imported = convert_from(write(folder, "x.yaml", text))
+    assert imported.agents[0].files == ()
+    assert len(imported.losses) == 2
+    (folder / "AGENTS.md").symlink_to(outside / "secret.md")
+    with pytest.raises(NotFound):
+        convert_from(folder, ImportFormat.AGENTS_MD)
+
+
+def test_skills_that_are_written_out(build: Build, tmp_path: Path):
+    text = """\
+version: "15"
+agents:
+  root:
+    model: a/b
+    instruction: Help.
+    skills:
+      - local
+      - name: Git_Hints
+        description: How to use git here
+        instructions: |
+          Rebase, never merge.
+        allowed_tools: [shell]
+        context: fork
+"""
+    _, imported = convert_from(write(tmp_path, "helper.yaml", text))
+    assert set(lost(imported)) == {
+        "agents.root.skills[0]",
+        "agents.root.skills[1]",
+        "agents.root.skills[1].context",
+    }
+    write_imported(imported, tmp_path / "made")
+    tree = build(tmp_path / "made", "helper:1")
+    content = tree["agent/knowledge/skills/git-hints/SKILL.md"]
+    assert isinstance(content, bytes)
+    skill = read_skill(content, folder="git-hints", file="SKILL.md")
+    assert (skill.description, skill.allowed_tools) == ("How to use git here", "shell")
+    assert skill.body == "\nRebase, never merge.\n"
 
 
 def test_instruction_from_files(tmp_path: Path):
