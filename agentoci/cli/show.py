@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from agentoci.cli import output
+from agentoci.cli.access import access_options
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     help="How to print.",
 )
 @click.argument("source", metavar="REF|PATH")
+@access_options(credentials=False)
 @click.pass_obj
 def show_command(engine: Engine, source: str, form: str, *, effective: bool) -> None:
     """Show the definition of an image, of an .agentdef, or of a folder.

@@ -430,6 +430,15 @@ def test_diff_reads_no_more_than_what_changed(
     assert found["before"]["digest"] == pushed
 
 
+def test_show_reads_a_definition_where_it_is(
+    agent: Agent, pushed: str, name: str, move_home: MoveHome
+) -> None:
+    here = agent("show", "--effective", "talker:1.0").out
+    move_home("elsewhere")
+    assert agent("show", "--effective", f"{name}:1.0.0").out == here
+    assert agent("show", f"{name}@{pushed}").lines[2:5:2] == ["metadata:", "  version: 2.1.0"]
+
+
 def test_doctor_tells_what_it_can_do(agent: Agent, registry: Registry, name: str) -> None:
     found = agent("doctor", "--format", "json", name).json
     assert found["error"] is None
