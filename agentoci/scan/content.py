@@ -12,6 +12,7 @@ from typing import Final
 
 from agentoci._internal.limits import KIB, MIB
 from agentoci.scan.findings import SECRETS, Finding, Kind, hash_of, redacted
+from agentoci.scan.runs import runs
 from agentoci.scan.secrets import secrets
 
 WINDOW: Final = 256 * KIB
@@ -48,7 +49,7 @@ def scan_content(
 def without_secrets(text: str) -> str:
     """The text with every secret in it redacted, for logs."""
     content = text.encode("utf-8", "surrogateescape")
-    for _, start, end in reversed(secrets(content, binary=False)):
+    for _, start, end in reversed(secrets(content, runs(content, binary=False), binary=False)):
         shown = redacted(content[start:end]).encode()
         content = content[:start] + shown + content[end:]
     return content.decode("utf-8", "surrogateescape")
@@ -112,7 +113,8 @@ class Scanner:
     def _look(self, limit: int) -> None:
         """Scan what is held, and keep what begins where no window has answered, below `limit`."""
         held, binary = self._held, bool(self._binary)
-        for rule, start, end in secrets(held, binary=binary):
+        keys = runs(held, binary=binary)
+        for rule, start, end in secrets(held, keys, binary=binary):
             if self._fresh <= start < limit:
                 secret = held[start:end]
                 message = f"{rule.name} ({redacted(secret)})"
@@ -120,7 +122,7 @@ class Scanner:
         if self._kind is Kind.TEXT and not binary:
             from agentoci.scan.texts import spots
 
-            for spot in spots(held, starts_file=self._offset == 0):
+            for spot in spots(held, keys, starts_file=self._offset == 0):
                 if self._fresh <= spot.start < limit:
                     self._add(spot.rule, spot.message, spot.start, spot.end)
         self._fresh = limit
@@ -150,8 +152,8 @@ class Scanner:
 
     def _let_go(self, count: int) -> None:
         """Drop bytes that no window needs any more."""
-        gone = self._held[:count]
         if not self._binary:
+            gone = self._held[:count]
             lines = gone.count(b"\n")
             rest = len(gone[gone.rfind(b"\n") + 1 :].decode("utf-8", "replace"))
             self._column = rest if lines else self._column + rest

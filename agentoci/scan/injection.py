@@ -9,34 +9,40 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
+from agentoci.scan.runs import Span
 from agentoci.scan.secrets import Spot
 
 RULE: Final = "text/prompt-injection"
 
 
 class Wording(NamedTuple):
-    """What to say, the words of which one must be there, and the pattern (all in lower case)."""
+    """What to say, and the pattern, which is tried near each of the literals (in lower case).
+
+    The pattern ends within `reach` bytes from a literal on.
+    """
 
     message: str
     literals: tuple[bytes, ...]
     pattern: re.Pattern[bytes]
+    reach: int
 
 
-def _wording(message: str, literals: tuple[str, ...], pattern: str) -> Wording:
+def _wording(message: str, literals: tuple[str, ...], pattern: str, *, reach: int = 160) -> Wording:
     return Wording(
         message,
         tuple(text.encode() for text in literals),
         re.compile(pattern.encode(), re.DOTALL),
+        reach,
     )
 
 
 _OLD: Final = (
     r"(?:previous|prior|above|earlier|preceding|former|existing|foregoing|original|system)"
 )
-_ORDERS: Final = r"(?:instruction|prompt|rule|direction|directive|guideline|command|order)s?"
+_ORDERS: Final = r"(?:instructions?|prompts?|rules)"
 
 _HANZI_OLD: Final = "(?:之前|以上|前面|先前|上述|上面|此前|原有|原来|系统|所有|一切|全部)"
 _HANZI_ORDERS: Final = "(?:指令|指示|提示词?|规则|要求|命令|设定|约束|限制)"
@@ -54,7 +60,7 @@ _ANY: Final = "[^\n.!?]{0,30}?"
 WORDINGS: Final = (
     _wording(
         "asks the model to ignore its instructions",
-        ("ignore ", "disregard ", "forget ", "override "),
+        ("nstruction", "prompt", "rules"),
         r"(?:ignore|disregard|forget|override)\s+"
         r"(?:(?:all|any|every|each|the|your|my|our|these|those|of)\s+){0,4}"
         rf"{_OLD}\s+(?:\w+\s+){{0,2}}?{_ORDERS}\b",
@@ -62,7 +68,8 @@ WORDINGS: Final = (
     _wording(
         "asks the model to ignore its instructions",
         ("忽略", "无视", "忘记", "忘掉", "不要理会", "不要遵守", "抛弃"),
-        rf"(?:忽略|无视|忘记|忘掉|不要理会|不要遵守|抛弃)(?:你|您|掉|了|的|所有|一切|全部|任何|在|到){{0,6}}{_HANZI_OLD}"
+        rf"(?:忽略|无视|忘记|忘掉|不要理会|不要遵守|抛弃)"
+        rf"(?:你|您|掉|了|的|所有|一切|全部|任何|在|到){{0,6}}{_HANZI_OLD}"
         rf"(?:的|所有|一切|全部|任何|你|给出|收到){{0,6}}{_HANZI_ORDERS}",
     ),
     _wording(
@@ -76,14 +83,7 @@ WORDINGS: Final = (
     ),
     _wording(
         "gives the model another role",
-        (
-            "你现在是",
-            "你现在进入",
-            "从现在起你",
-            "从现在开始你",
-            "从现在开始\uff0c你",
-            "从现在起\uff0c你",
-        ),
+        ("你现在", "从现在"),
         "(?:你现在(?:是|进入)|从现在(?:起|开始)(?:\uff0c)?你(?:是|将|要)?)[^\n。]{0,12}?"
         "(?:不受|没有|无|摆脱|解除|越狱|开发者模式|dan)"
         "[^\n。]{0,8}?(?:限制|约束|模式|规则|审查|dan|状态)",
@@ -103,10 +103,10 @@ WORDINGS: Final = (
     ),
     _wording(
         "asks for the system prompt",
-        ("system prompt", "system message", "initial instructions", "hidden instructions"),
+        ("nstruction", "prompt"),
         r"(?:reveal|print|output|repeat|leak|show|display|dump|disclose|expose|recite)\s+"
         r"(?:me\s+)?(?:back\s+)?(?:your|the)\s+(?:\w+\s+){0,2}?"
-        r"(?:system (?:prompt|message)|initial instructions|hidden instructions)",
+        r"(?:system prompt|initial instructions|hidden instructions)",
     ),
     _wording(
         "asks for the system prompt",
@@ -116,25 +116,19 @@ WORDINGS: Final = (
     ),
     _wording(
         "pretends to be the start of another message",
-        (
-            "<|im_start|>",
-            "<|system|>",
-            "<<sys>>",
-            "<|start_header_id|>",
-            "<|endoftext|>",
-            "<|eot_id|>",
-        ),
+        ("<|", "<<sys>>"),
         r"<\|(?:im_start|system|start_header_id|endoftext|eot_id)\|>|<<sys>>",
     ),
     _wording(
         "is a hidden comment that addresses the model",
         ("<!--",),
         rf"<!--(?={_COMMENT}?{_MODEL})(?={_COMMENT}?{_ORDER}){_COMMENT}",
+        reach=1400,
     ),
     _wording(
         "asks the model to follow orders in an encoding",
-        ("base64", "rot13", "decode "),
-        rf"(?:decode|base64|rot13){_ANY}(?:and|then)\s+"
+        ("decode",),
+        rf"decode{_ANY}(?:and|then)\s+"
         r"(?:follow|execute|run|obey|perform|act on|carry out)\b",
     ),
     _wording(
@@ -142,42 +136,55 @@ WORDINGS: Final = (
         ("![",),
         r"!\[[^\]\n]{0,200}\]\(\s?<?https?://[^)\s]{0,300}?[?&/=][^)\s]{0,100}?"
         r"(?:\{\{?|\$\{|%7b|<[a-z]|\[[a-z])[^)\n]{0,200}\)",
+        reach=900,
     ),
 )
 
-_ENCODED: Final = re.compile(rb"[A-Za-z0-9+/]{40,4000}={0,2}")
+_BEFORE: Final = 120
+"""Bytes before a literal in which its pattern may begin."""
+
+_ENCODED: Final = re.compile(rb"[A-Za-z0-9+/]{40,4000}")
+_ENCODED_SHORTEST: Final = 40
 _MOST_ENCODED: Final = 200
 
 
-def injections(window: bytes) -> Iterator[Spot]:
-    """The injected prompts of a window of UTF-8 text, by wording and then by place."""
+def injections(window: bytes, keys: Sequence[Span]) -> Iterator[Spot]:
+    """The injected prompts of a window of UTF-8 text with these runs, by wording and place."""
+    yield from _wordings(window)
+    yield from _encoded(window, [key for key in keys if key[1] - key[0] >= _ENCODED_SHORTEST])
+
+
+_ASCII: Final = frozenset(word for w in WORDINGS for word in w.literals if word.isascii())
+_OTHER: Final = frozenset(word for w in WORDINGS for word in w.literals if not word.isascii())
+
+
+def _wordings(window: bytes) -> Iterator[Spot]:
     lower = window.lower()
-    yield from _wordings(lower)
-    yield from _encoded(window)
+    present = {word for word in _ASCII if word[:1] in lower and word in lower}
+    if not window.isascii():
+        present |= {word for word in _OTHER if word in lower}
+    if present:
+        for wording in WORDINGS:
+            for literal in present.intersection(wording.literals):
+                yield from _matches(wording, literal, lower)
 
 
-def _wordings(lower: bytes) -> Iterator[Spot]:
-    for wording in WORDINGS:
-        if any(literal in lower for literal in wording.literals):
-            for match in wording.pattern.finditer(lower):
-                yield Spot(RULE, wording.message, match.start(), match.end())
+def _matches(wording: Wording, literal: bytes, lower: bytes) -> Iterator[Spot]:
+    at = lower.find(literal)
+    while at >= 0:
+        match = wording.pattern.search(lower, max(0, at - _BEFORE), at + wording.reach)
+        if match is not None and match.start() <= at:
+            yield Spot(RULE, wording.message, match.start(), match.end())
+            at = max(match.end() - 1, at)
+        at = lower.find(literal, at + 1)
 
 
-def _encoded(window: bytes) -> Iterator[Spot]:
+def _encoded(window: bytes, keys: Sequence[Span]) -> Iterator[Spot]:
     """Base64 of a text that has such a wording in it."""
-    from agentoci.scan.runs import runs
-
-    keys = [key for key in runs(window) if len(key) >= _ENCODED_SHORTEST]
-    if not keys:
-        return
-    for number, match in enumerate(_ENCODED.finditer(window)):
-        if number == _MOST_ENCODED:
-            return
-        if any(True for _ in _wordings(_decoded(match[0]).lower())):
+    for start, end in keys[:_MOST_ENCODED]:
+        match = _ENCODED.search(window, start, end)
+        if match is not None and any(True for _ in _wordings(_decoded(match[0]))):
             yield Spot(RULE, "has orders to the model in base64", match.start(), match.end())
-
-
-_ENCODED_SHORTEST: Final = 40
 
 
 def _decoded(text: bytes) -> bytes:

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 from agentoci.scan.judging import entropy
-from agentoci.scan.rules import Rule, Where
+from agentoci.scan.rules import Rule
 
 _ASSIGNED: Final = (
     rb"[\w.-]{0,24}['\"\]]{0,2}[ \t]{0,8}(?:=>|:=|=|:)[ \t]{0,4}"
@@ -62,10 +62,13 @@ def _is_password(match: re.Match[bytes], secret: bytes) -> bool:
 _COMMON: Final = (b"pass", b"password", b"passwd", b"pwd", b"secret", b"token", b"admin", b"root",
                   b"postgres", b"guest", b"user", b"test", b"port")  # fmt: skip
 
+ASSIGNING: Final = (b"=", b":")
+"""One of these is in everything that these rules match."""
+
 KEYED: Final = (
     Rule("url-password", "a password in a URL", (b"://",),
          rb"://(?P<user>[\w.~%+-]{0,64}):(?P<s>[^\s/:@\"'<>`\\|{}()\[\],]{3,128})@[\w.-]{2,}",
-         where=Where.LOWER, entropy=0, glued=True, check=_is_password),
-    *(Rule("assigned", "a secret", (name,), name + _ASSIGNED, where=Where.LOWER, entropy=0,
+         entropy=0, glued=True, check=_is_password),
+    *(Rule("assigned", "a secret", (name,), name + _ASSIGNED, entropy=0,
            glued=True, check=_is_value) for name in _NAMES),
 )  # fmt: skip

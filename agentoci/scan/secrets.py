@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from agentoci.scan.judging import entropy, is_placeholder
-from agentoci.scan.keyed import KEYED
-from agentoci.scan.rules import Rule, Where
-from agentoci.scan.runs import runs
+from agentoci.scan.keyed import ASSIGNING, KEYED
+from agentoci.scan.rules import Rule
+from agentoci.scan.runs import Span, joined
 from agentoci.scan.tokens import TOKENS
+
+_TOKENS: Final = [(word, rule) for rule in TOKENS if not rule.anywhere for word in rule.literals]
+_ANYWHERE: Final = [(word, rule) for rule in TOKENS if rule.anywhere for word in rule.literals]
+_KEYED: Final = [(word, rule) for rule in KEYED for word in rule.literals]
 
 
 class Spot(NamedTuple):
@@ -30,27 +34,29 @@ class Secret(NamedTuple):
     end: int
 
 
-def secrets(window: bytes, *, binary: bool) -> list[Secret]:
-    """The secrets of a window, by place; of rules that overlap the first one counts."""
+def secrets(window: bytes, keys: Sequence[Span], *, binary: bool) -> list[Secret]:
+    """The secrets of a window, by place; of rules that overlap the first one counts.
+
+    `keys` are the runs of the window.
+    """
     found: list[Secret] = []
-    for secret in _candidates(window, binary=binary):
+    for secret in _candidates(window, keys, binary=binary):
         if not any(secret.start < known.end and known.start < secret.end for known in found):
             found.append(secret)
     return sorted(found, key=lambda secret: secret.start)
 
 
-def _candidates(window: bytes, *, binary: bool) -> Iterator[Secret]:
-    if keys := runs(window):
-        joined = b"\n".join(keys)
-        for rule in TOKENS:
-            there = joined if rule.where is Where.RUNS else window
-            if any(literal in there for literal in rule.literals):
-                yield from _matches(rule, window, window)
-    if not binary:
+def _candidates(window: bytes, keys: Sequence[Span], *, binary: bool) -> Iterator[Secret]:
+    if keys:
+        there = joined(window, keys)
+        hits = [rule for literal, rule in _TOKENS if literal in there]
+        hits += [rule for literal, rule in _ANYWHERE if literal in window]
+        for rule in dict.fromkeys(hits):
+            yield from _matches(rule, window, window)
+    if not binary and any(sign in window for sign in ASSIGNING):
         lower = window.lower()
-        for rule in KEYED:
-            if any(literal in lower for literal in rule.literals):
-                yield from _matches(rule, lower, window)
+        for rule in [rule for literal, rule in _KEYED if literal in lower]:
+            yield from _matches(rule, lower, window)
 
 
 def _matches(rule: Rule, searched: bytes, window: bytes) -> Iterator[Secret]:

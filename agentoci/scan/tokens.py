@@ -8,7 +8,7 @@ import json
 import re
 from typing import Final
 
-from agentoci.scan.rules import Rule, Where
+from agentoci.scan.rules import Rule
 
 _END: Final = rb"(?![A-Za-z0-9_-])"
 _BASE64_END: Final = rb"(?![A-Za-z0-9+/])"
@@ -79,22 +79,22 @@ CLOUDS: Final = (
     Rule("aws-access-key-id", "an AWS access key id", (b"AKIA", b"ASIA"),
          rb"A[KS]IA[A-Z2-7]{16}" + _END),
     Rule("aws-secret-key", "an AWS secret key", (b"aws", b"AWS", b"Aws", b"amazon"), _AWS_NAMED,
-         where=Where.CONTENT, entropy=4.0, glued=True, check=_is_mixed),
+         entropy=4.0, glued=True, check=_is_mixed),
     Rule("google-api-key", "a Google API key", (b"AIza",), rb"AIza[\w-]{35}" + _END),
     Rule("google-oauth-secret", "a Google OAuth secret", (b"GOCSPX-",),
          rb"GOCSPX-[\w-]{28}" + _END),
     Rule("google-oauth-token", "a Google OAuth token", (b"ya29.",), rb"ya29\.[\w-]{40,400}"),
     Rule("azure-storage-key", "an Azure storage key", (b"AccountKey=",),
-         rb"AccountKey=(?P<s>[A-Za-z0-9+/]{86}==)", where=Where.CONTENT, glued=True),
+         rb"AccountKey=(?P<s>[A-Za-z0-9+/]{86}==)", glued=True),
     Rule("azure-shared-access-signature", "an Azure shared access signature", (b"sig=",),
          rb"(?:[?&;]|&amp;)sig=(?P<s>[A-Za-z0-9%+/]{40,100}(?:%3D|=))",
-         where=Where.CONTENT, glued=True, entropy=3.5),
+         glued=True, entropy=3.5),
     Rule("digitalocean-token", "a DigitalOcean token", (b"dop_v1_", b"doo_v1_", b"dor_v1_"),
          rb"do[opr]_v1_[0-9a-f]{64}" + _END),
     Rule("databricks-token", "a Databricks token", (b"dapi",), rb"dapi[0-9a-f]{32}(?:-\d)?" + _END),
     Rule("vault-token", "a Vault token", (b"hvs.", b"hvb."), rb"hv[sb]\.[\w-]{24,300}"),
     Rule("terraform-token", "a Terraform Cloud token", (b".atlasv1.",),
-         rb"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,70}" + _END, where=Where.CONTENT),
+         rb"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,70}" + _END),
     Rule("supabase-token", "a Supabase token", (b"sbp_",), rb"sbp_[0-9a-f]{40}" + _END),
     Rule("age-key", "an age key", (b"AGE-SECRET-KEY-1",), rb"AGE-SECRET-KEY-1[0-9A-Z]{58}" + _END),
 )  # fmt: skip
@@ -112,12 +112,13 @@ SERVICES: Final = (
     Rule("sendgrid-key", "a SendGrid key", (b"SG.",), rb"SG\.[\w-]{22}\.[\w-]{43}" + _END),
     Rule("twilio-key", "a Twilio key", (b"SK",), rb"SK[0-9a-f]{32}" + _END),
     Rule("telegram-bot-token", "a Telegram bot token", (b":AA",),
-         rb"\d{8,10}:(?P<s>AA[\w-]{33})" + _END, where=Where.CONTENT),
-    Rule("discord-token", "a Discord bot token", (b"M", b"N", b"O"),
-         rb"[MNO][A-Za-z0-9]{23,27}\.[\w-]{6}\.[\w-]{27,38}" + _END, entropy=4.0,
+         rb"\d{8,10}:(?P<s>AA[\w-]{33})" + _END),
+    Rule("discord-token", "a Discord bot token",
+         (b"MT", b"Mj", b"Mz", b"ND", b"NT", b"Nj", b"Nz", b"OD", b"OT"),
+         rb"(?:M[Tjz]|N[DTjz]|O[DT])[A-Za-z0-9]{22,26}\.[\w-]{6}\.[\w-]{27,38}" + _END, entropy=4.0,
          check=lambda match, _secret: _discord_user(match[0])),
     Rule("discord-webhook", "a Discord webhook", (b"api/webhooks/",),
-         rb"discord(?:app)?\.com/api/webhooks/\d{17,20}/(?P<s>[\w-]{60,70})", where=Where.CONTENT),
+         rb"discord(?:app)?\.com/api/webhooks/\d{17,20}/(?P<s>[\w-]{60,70})"),
     Rule("shopify-token", "a Shopify token", (b"shpat_", b"shpca_", b"shppa_", b"shpss_"),
          rb"shp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}" + _END),
     Rule("square-token", "a Square token", (b"sq0atp-", b"sq0csp-"),
@@ -158,7 +159,7 @@ _PRIVATE_KEY: Final = (
 )
 
 DOCUMENTS: Final = (
-    Rule("private-key", "a private key", (b"PRIVATE KEY",), _PRIVATE_KEY, where=Where.CONTENT,
+    Rule("private-key", "a private key", (b"PRIVATE KEY",), _PRIVATE_KEY, anywhere=True,
          glued=True, entropy=2.5),
     Rule("json-web-token", "a JSON web token", (b"eyJ",),
          rb"eyJ[\w-]{15,600}\.eyJ[\w-]{15,2000}\.(?P<s>[\w-]{20,700})", entropy=3.5, check=_is_jwt),
