@@ -7,12 +7,13 @@ from agentoci.errors import AgentociError, Fault
 
 
 class Located(AgentociError):
-    """Another error with line and caret; the exit code is that of the cause."""
+    """Another error with line and caret, the `fault`; the exit code is that of the cause."""
 
     shows_lines = True
 
     def __init__(self, fault: Fault, cause: AgentociError) -> None:
         super().__init__(fault.render())
+        self.fault = fault
         self.exit_code = cause.exit_code
 
 

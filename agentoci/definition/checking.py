@@ -6,24 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from agentoci.definition.variables import VARIABLES, Kind
+from agentoci.definition.variables import VARIABLES, ValueKind
 from agentoci.definition.wording import near_miss, short
 from agentoci.errors import Invalid
 
-_NUMBERS: Final = (Kind.WHOLE, Kind.NUMBER)
-_MACROS: Final[Mapping[str, Kind]] = {
-    "all": Kind.FLAG,
-    "exists": Kind.FLAG,
-    "exists_one": Kind.FLAG,
-    "filter": Kind.LIST,
-    "map": Kind.LIST,
+_NUMBERS: Final = (ValueKind.WHOLE, ValueKind.NUMBER)
+_MACROS: Final[Mapping[str, ValueKind]] = {
+    "all": ValueKind.FLAG,
+    "exists": ValueKind.FLAG,
+    "exists_one": ValueKind.FLAG,
+    "filter": ValueKind.LIST,
+    "map": ValueKind.LIST,
 }
 _METHODS: Final = ("contains", "endsWith", "matches", "startsWith")
-_FUNCTIONS: Final[Mapping[str, Kind]] = {
-    "size": Kind.WHOLE,
-    "int": Kind.WHOLE,
-    "double": Kind.NUMBER,
-    "string": Kind.TEXT,
+_FUNCTIONS: Final[Mapping[str, ValueKind]] = {
+    "size": ValueKind.WHOLE,
+    "int": ValueKind.WHOLE,
+    "double": ValueKind.NUMBER,
+    "string": ValueKind.TEXT,
 }
 FUNCTIONS: Final = (*_FUNCTIONS, *_METHODS, *_MACROS)
 """All that can be called: `size(x)`, `x.contains(y)`, `list.all(x, ...)`."""
@@ -43,12 +43,12 @@ _SYMBOLS: Final = {
     "multiplication_mod": "%",
 }
 _LITERALS: Final = {
-    "INT_LIT": Kind.WHOLE,
-    "FLOAT_LIT": Kind.NUMBER,
-    "STRING_LIT": Kind.TEXT,
-    "MLSTRING_LIT": Kind.TEXT,
-    "BOOL_LIT": Kind.FLAG,
-    "NULL_LIT": Kind.NOTHING,
+    "INT_LIT": ValueKind.WHOLE,
+    "FLOAT_LIT": ValueKind.NUMBER,
+    "STRING_LIT": ValueKind.TEXT,
+    "MLSTRING_LIT": ValueKind.TEXT,
+    "BOOL_LIT": ValueKind.FLAG,
+    "NULL_LIT": ValueKind.NOTHING,
 }
 _PYTHON_WORDS: Final = {"True": "true", "False": "false", "None": "null", "len": "size"}
 
@@ -83,9 +83,9 @@ class Checker:
     """Parts of the tree that are gone through once for every item of a list."""
     longest_list: int = 0
     """Items of the longest list that is written out."""
-    _local: dict[str, Kind] = field(default_factory=dict)
+    _local: dict[str, ValueKind] = field(default_factory=dict)
 
-    def kind_of(self, node: Any) -> Kind:
+    def kind_of(self, node: Any) -> ValueKind:
         """The kind of value that a part of the tree gives."""
         while len(node.children) == 1 and node.data in _THROUGH:
             node = node.children[0]
@@ -94,19 +94,19 @@ class Checker:
             raise _fault(node, "this is not supported in constraints", _allowed())
         return handler(self, node)
 
-    def _condition(self, node: Any) -> Kind:
+    def _condition(self, node: Any) -> ValueKind:
         test, then, other = node.children
-        self._want(test, Kind.FLAG, "the condition of ?:")
+        self._want(test, ValueKind.FLAG, "the condition of ?:")
         kinds = {self.kind_of(then), self.kind_of(other)}
-        return kinds.pop() if len(kinds) == 1 else Kind.ANY
+        return kinds.pop() if len(kinds) == 1 else ValueKind.ANY
 
-    def _logical(self, node: Any) -> Kind:
+    def _logical(self, node: Any) -> ValueKind:
         symbol = "||" if node.data == "conditionalor" else "&&"
         for side in node.children:
-            self._want(side, Kind.FLAG, f"a side of {symbol}")
-        return Kind.FLAG
+            self._want(side, ValueKind.FLAG, f"a side of {symbol}")
+        return ValueKind.FLAG
 
-    def _binary(self, node: Any) -> Kind:
+    def _binary(self, node: Any) -> ValueKind:
         """`relation`, `addition` or `multiplication`: [operator with its left side], right side."""
         operator, right = node.children
         symbol = _SYMBOLS[operator.data]
@@ -118,26 +118,26 @@ class Checker:
             )
         return made
 
-    def _unary(self, node: Any) -> Kind:
+    def _unary(self, node: Any) -> ValueKind:
         operator, operand = node.children
         if operator.data == "unary_not":
-            self._want(operand, Kind.FLAG, "the operand of !")
-            return Kind.FLAG
+            self._want(operand, ValueKind.FLAG, "the operand of !")
+            return ValueKind.FLAG
         kind = self.kind_of(operand)
-        if kind not in (*_NUMBERS, Kind.ANY):
+        if kind not in (*_NUMBERS, ValueKind.ANY):
             raise _fault(operand, f"the operand of - is {kind}, not a number")
         return kind
 
-    def _literal(self, node: Any) -> Kind:
+    def _literal(self, node: Any) -> ValueKind:
         token = node.children[0]
         kind = _LITERALS.get(token.type)
         if kind is None:
             raise _fault(node, f"{short(str(token))} is of a kind that constraints do not have")
-        if kind is Kind.WHOLE and not -(2**63) <= int(str(token), 0) < 2**63:
+        if kind is ValueKind.WHOLE and not -(2**63) <= int(str(token), 0) < 2**63:
             raise _fault(node, f"{short(str(token))} is beyond 64 bits")
         return kind
 
-    def _ident(self, node: Any) -> Kind:
+    def _ident(self, node: Any) -> ValueKind:
         name = str(node.children[0])
         if name in self._local:
             return self._local[name]
@@ -148,32 +148,32 @@ class Checker:
         self.variables.add(name)
         return VARIABLES[name].kind
 
-    def _list(self, node: Any) -> Kind:
+    def _list(self, node: Any) -> ValueKind:
         items = _arguments(node.children)
         self.longest_list = max(self.longest_list, len(items))
         for item in items:
             self.kind_of(item)
-        return Kind.LIST
+        return ValueKind.LIST
 
-    def _mapping(self, node: Any) -> Kind:
+    def _mapping(self, node: Any) -> ValueKind:
         items = _arguments(node.children)
         self.longest_list = max(self.longest_list, len(items))
         for item in items:
             self.kind_of(item)
-        return Kind.MAPPING
+        return ValueKind.MAPPING
 
-    def _index(self, node: Any) -> Kind:
+    def _index(self, node: Any) -> ValueKind:
         around, key = node.children
-        if (kind := self.kind_of(around)) not in (Kind.LIST, Kind.MAPPING, Kind.ANY):
+        if (kind := self.kind_of(around)) not in (ValueKind.LIST, ValueKind.MAPPING, ValueKind.ANY):
             raise _fault(around, f"{kind} has no [ ]")
         self.kind_of(key)
-        return Kind.ANY
+        return ValueKind.ANY
 
-    def _field(self, node: Any) -> Kind:
+    def _field(self, node: Any) -> ValueKind:
         around, name = node.children
         raise _fault(node, f"there is no field '{short(str(name))}'", _without_fields(around))
 
-    def _call(self, node: Any) -> Kind:
+    def _call(self, node: Any) -> ValueKind:
         name, *rest = node.children
         arguments = _arguments(rest)
         if str(name) not in _FUNCTIONS:
@@ -181,11 +181,16 @@ class Checker:
         if len(arguments) != 1:
             raise _fault(node, f"{name}() takes one argument")
         kind = self.kind_of(arguments[0])
-        if name == "size" and kind not in (Kind.TEXT, Kind.LIST, Kind.MAPPING, Kind.ANY):
+        if name == "size" and kind not in (
+            ValueKind.TEXT,
+            ValueKind.LIST,
+            ValueKind.MAPPING,
+            ValueKind.ANY,
+        ):
             raise _fault(arguments[0], f"{kind} has no size")
         return _FUNCTIONS[str(name)]
 
-    def _method(self, node: Any) -> Kind:
+    def _method(self, node: Any) -> ValueKind:
         around, name, *rest = node.children
         arguments = _arguments(rest)
         if str(name) in _MACROS:
@@ -194,23 +199,28 @@ class Checker:
             return self._call_size(around)
         if str(name) not in _METHODS:
             raise self._unknown(node, str(name), (*_METHODS, *_MACROS))
-        self._want(around, Kind.TEXT, f"what .{name}() is asked of")
+        self._want(around, ValueKind.TEXT, f"what .{name}() is asked of")
         if len(arguments) != 1:
             raise _fault(node, f".{name}() takes one argument")
-        self._want(arguments[0], Kind.TEXT, f"the argument of .{name}()")
-        return Kind.FLAG
+        self._want(arguments[0], ValueKind.TEXT, f"the argument of .{name}()")
+        return ValueKind.FLAG
 
-    def _call_size(self, around: Any) -> Kind:
-        if (kind := self.kind_of(around)) not in (Kind.TEXT, Kind.LIST, Kind.MAPPING, Kind.ANY):
+    def _call_size(self, around: Any) -> ValueKind:
+        if (kind := self.kind_of(around)) not in (
+            ValueKind.TEXT,
+            ValueKind.LIST,
+            ValueKind.MAPPING,
+            ValueKind.ANY,
+        ):
             raise _fault(around, f"{kind} has no size")
-        return Kind.WHOLE
+        return ValueKind.WHOLE
 
-    def _macro(self, node: Any, around: Any, name: str, arguments: list[Any]) -> Kind:
+    def _macro(self, node: Any, around: Any, name: str, arguments: list[Any]) -> ValueKind:
         """`list.all(x, expression)`: one at a time, so that the work grows with the list only."""
         if self._local:
             raise _fault(node, f".{name}() inside of another one is not supported")
         kind = self.kind_of(around)
-        if kind not in (Kind.LIST, Kind.MAPPING, Kind.ANY):
+        if kind not in (ValueKind.LIST, ValueKind.MAPPING, ValueKind.ANY):
             raise _fault(around, f"{kind} has no items", "all, exists, ... go through a list")
         if len(arguments) != 2:
             raise _fault(node, f".{name}() takes a name and an expression", f"x.{name}(t, ...)")
@@ -218,19 +228,19 @@ class Checker:
         if variable is None:
             raise _fault(arguments[0], "a plain name is expected", f"x.{name}(t, ...)")
         self.loop_nodes += _count(arguments[1])
-        self._local[variable] = Kind.TEXT if _is_variable(around) else Kind.ANY
+        self._local[variable] = ValueKind.TEXT if _is_variable(around) else ValueKind.ANY
         try:
             if name == "map":
                 self.kind_of(arguments[1])
             else:
-                self._want(arguments[1], Kind.FLAG, f"the expression of .{name}()")
+                self._want(arguments[1], ValueKind.FLAG, f"the expression of .{name}()")
         finally:
             self._local.clear()
         return _MACROS[name]
 
-    def _want(self, node: Any, wanted: Kind, what: str) -> None:
+    def _want(self, node: Any, wanted: ValueKind, what: str) -> None:
         kind = self.kind_of(node)
-        if kind not in (wanted, Kind.ANY):
+        if kind not in (wanted, ValueKind.ANY):
             raise _fault(node, f"{what} is {kind}, not {wanted}")
 
     def _unknown(self, node: Any, name: str, known: Any) -> InvalidExpression:
@@ -238,7 +248,7 @@ class Checker:
         hint = f"did you mean '{near}'?" if near else _allowed()
         return _fault(node, f"there is no function '{short(name)}'", hint)
 
-    _HANDLERS: ClassVar[Mapping[str, Callable[[Checker, Any], Kind]]] = {
+    _HANDLERS: ClassVar[Mapping[str, Callable[[Checker, Any], ValueKind]]] = {
         "expr": _condition,
         "conditionalor": _logical,
         "conditionaland": _logical,
@@ -263,35 +273,37 @@ _THROUGH: Final = frozenset(
 )
 
 
-def _result(symbol: str, left: Kind, right: Kind) -> Kind | None:
+def _result(symbol: str, left: ValueKind, right: ValueKind) -> ValueKind | None:
     """The kind that an operator makes of two, or None for two that it does not take."""
     if symbol == "in":
-        return Kind.FLAG if right in (Kind.LIST, Kind.MAPPING, Kind.ANY) else None
-    if Kind.ANY in (left, right):
-        return Kind.ANY if symbol in "+-*/%" else Kind.FLAG
+        return (
+            ValueKind.FLAG if right in (ValueKind.LIST, ValueKind.MAPPING, ValueKind.ANY) else None
+        )
+    if ValueKind.ANY in (left, right):
+        return ValueKind.ANY if symbol in "+-*/%" else ValueKind.FLAG
     if symbol in ("==", "!="):
-        return Kind.FLAG if left is right else None
+        return ValueKind.FLAG if left is right else None
     if symbol in ("<", "<=", ">", ">="):
-        comparable = left is right and left in (*_NUMBERS, Kind.TEXT)
-        return Kind.FLAG if comparable or {left, right} == set(_NUMBERS) else None
+        comparable = left is right and left in (*_NUMBERS, ValueKind.TEXT)
+        return ValueKind.FLAG if comparable or {left, right} == set(_NUMBERS) else None
     return _sum(symbol, left, right)
 
 
-def _sum(symbol: str, left: Kind, right: Kind) -> Kind | None:
+def _sum(symbol: str, left: ValueKind, right: ValueKind) -> ValueKind | None:
     if left is not right:
         return None
-    takes = (*_NUMBERS, Kind.TEXT, Kind.LIST) if symbol == "+" else _NUMBERS
-    if symbol == "%" and left is not Kind.WHOLE:
+    takes = (*_NUMBERS, ValueKind.TEXT, ValueKind.LIST) if symbol == "+" else _NUMBERS
+    if symbol == "%" and left is not ValueKind.WHOLE:
         return None
     return left if left in takes else None
 
 
-def _mend(symbol: str, left: Kind, right: Kind) -> str | None:
+def _mend(symbol: str, left: ValueKind, right: ValueKind) -> str | None:
     if {left, right} == set(_NUMBERS):
         return "write the whole number with a fraction: 1.0"
     if symbol == "in":
         return 'a list stands on the right: memory_level in ["BASIC", "SMART"]'
-    if Kind.TEXT in (left, right) and {left, right} & set(_NUMBERS):
+    if ValueKind.TEXT in (left, right) and {left, right} & set(_NUMBERS):
         return "numbers stand without quotes"
     return None
 

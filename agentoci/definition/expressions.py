@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentoci.definition.checking import FUNCTIONS, Checker, InvalidExpression
 from agentoci.definition.values import MAX_EXPRESSION
-from agentoci.definition.variables import VARIABLES, Kind
+from agentoci.definition.variables import VARIABLES, ValueKind
 from agentoci.errors import Invalid
 from agentoci.spec.jsonio import Json
 
@@ -120,7 +120,7 @@ def compile_expression(text: str) -> Expression:
     _check_depth(tree)
     checker = Checker()
     kind = checker.kind_of(tree)
-    if kind not in (Kind.FLAG, Kind.ANY):
+    if kind not in (ValueKind.FLAG, ValueKind.ANY):
         raise InvalidExpression(
             f"the expression gives {kind}, not true or false",
             hint="compare it: such as max_iterations < 1000",
@@ -169,22 +169,22 @@ def _too_deep() -> InvalidExpression:
     return InvalidExpression("the expression is nested too deeply", hint="split the constraint")
 
 
-def _converted(value: Json, kind: Kind) -> Any:
+def _converted(value: Json, kind: ValueKind) -> Any:
     """A value as celpy takes it; raises EvaluationFailed (`is ...`) for one of another kind."""
     from celpy import celtypes
 
     match kind, value:
-        case Kind.FLAG, bool():
+        case ValueKind.FLAG, bool():
             return celtypes.BoolType(value)
-        case Kind.WHOLE, int() if not isinstance(value, bool) and abs(value) < 2**63:
+        case ValueKind.WHOLE, int() if not isinstance(value, bool) and abs(value) < 2**63:
             return celtypes.IntType(value)
-        case Kind.NUMBER, int() | float() if not isinstance(value, bool):
+        case ValueKind.NUMBER, int() | float() if not isinstance(value, bool):
             return celtypes.DoubleType(float(value))
-        case Kind.TEXT, str() if len(value) <= MAX_TEXT:
+        case ValueKind.TEXT, str() if len(value) <= MAX_TEXT:
             return celtypes.StringType(value)
-        case Kind.LIST, list() if len(value) <= MAX_ITEMS:
-            return celtypes.ListType([_converted(item, Kind.TEXT) for item in value])
-        case (Kind.TEXT, str()) | (Kind.LIST, list()):
+        case ValueKind.LIST, list() if len(value) <= MAX_ITEMS:
+            return celtypes.ListType([_converted(item, ValueKind.TEXT) for item in value])
+        case (ValueKind.TEXT, str()) | (ValueKind.LIST, list()):
             raise EvaluationFailed("is too long")
         case _:
             raise EvaluationFailed(f"is {value!r:.60}, not {kind}")

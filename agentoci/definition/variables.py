@@ -17,7 +17,7 @@ from agentoci.spec.jsonio import Json
 Path = tuple[str, ...]
 
 
-class Kind(StrEnum):
+class ValueKind(StrEnum):
     """The kind of a value in an expression, in the words of messages."""
 
     WHOLE = "a whole number"
@@ -35,7 +35,7 @@ class Variable:
     """One name; `path` leads to its value in a definition, None when only a run knows it."""
 
     name: str
-    kind: Kind
+    kind: ValueKind
     meaning: str
     path: Path | None = None
 
@@ -53,95 +53,105 @@ _LLM: Final = ("spec", "config_template", "llm")
 _LIMITS: Final = ("permissions", "resource_limits")
 
 _ALL: Final = (
-    Variable("max_iterations", Kind.WHOLE, "steps that the run may take at most"),
-    Variable("iterations", Kind.WHOLE, "steps that the run has taken"),
-    Variable("has_success_criteria", Kind.FLAG, "the task says when it is done"),
-    Variable("validates_result", Kind.FLAG, "the result is checked before it is given"),
-    Variable("uses_rm_command", Kind.FLAG, "a command that removes files is called"),
-    Variable("tool", Kind.TEXT, "the tool about to be called; empty outside of a call"),
-    Variable("tool_calls", Kind.WHOLE, "calls of tools so far"),
-    Variable("recursion_depth", Kind.WHOLE, "how deep the task has called itself or other agents"),
-    Variable("elapsed_seconds", Kind.NUMBER, "how long the run has taken"),
-    Variable("tokens_used", Kind.WHOLE, "tokens of the model, in and out, so far"),
-    Variable("model", Kind.TEXT, "the language model chosen"),
-    Variable("temperature", Kind.NUMBER, "the temperature chosen"),
-    Variable("agent_name", Kind.TEXT, "metadata.name", ("metadata", "name")),
-    Variable("agent_version", Kind.TEXT, "metadata.version", ("metadata", "version")),
+    Variable("max_iterations", ValueKind.WHOLE, "steps that the run may take at most"),
+    Variable("iterations", ValueKind.WHOLE, "steps that the run has taken"),
+    Variable("has_success_criteria", ValueKind.FLAG, "the task says when it is done"),
+    Variable("validates_result", ValueKind.FLAG, "the result is checked before it is given"),
+    Variable("uses_rm_command", ValueKind.FLAG, "a command that removes files is called"),
+    Variable("tool", ValueKind.TEXT, "the tool about to be called; empty outside of a call"),
+    Variable("tool_calls", ValueKind.WHOLE, "calls of tools so far"),
+    Variable(
+        "recursion_depth", ValueKind.WHOLE, "how deep the task has called itself or other agents"
+    ),
+    Variable("elapsed_seconds", ValueKind.NUMBER, "how long the run has taken"),
+    Variable("tokens_used", ValueKind.WHOLE, "tokens of the model, in and out, so far"),
+    Variable("model", ValueKind.TEXT, "the language model chosen"),
+    Variable("temperature", ValueKind.NUMBER, "the temperature chosen"),
+    Variable("agent_name", ValueKind.TEXT, "metadata.name", ("metadata", "name")),
+    Variable("agent_version", ValueKind.TEXT, "metadata.version", ("metadata", "version")),
     Variable(
         "max_recursion",
-        Kind.WHOLE,
+        ValueKind.WHOLE,
         "behavior.execution.max_recursion",
         (*_EXECUTION, "max_recursion"),
     ),
     Variable(
         "timeout_seconds",
-        Kind.WHOLE,
+        ValueKind.WHOLE,
         "behavior.execution.timeout_seconds",
         (*_EXECUTION, "timeout_seconds"),
     ),
     Variable(
         "parallel_enabled",
-        Kind.FLAG,
+        ValueKind.FLAG,
         "behavior.execution.enable_parallel",
         (*_EXECUTION, "enable_parallel"),
     ),
     Variable(
         "max_parallel_tasks",
-        Kind.WHOLE,
+        ValueKind.WHOLE,
         "behavior.execution.max_parallel_tasks",
         (*_EXECUTION, "max_parallel_tasks"),
     ),
-    Variable("memory_level", Kind.TEXT, "NONE, BASIC or SMART", (*_MEMORY, "level")),
+    Variable("memory_level", ValueKind.TEXT, "NONE, BASIC or SMART", (*_MEMORY, "level")),
     Variable(
-        "memory_persistent", Kind.FLAG, "behavior.memory.persistence", (*_MEMORY, "persistence")
+        "memory_persistent",
+        ValueKind.FLAG,
+        "behavior.memory.persistence",
+        (*_MEMORY, "persistence"),
     ),
     Variable(
-        "max_memory_bytes", Kind.WHOLE, "behavior.memory.max_size, in bytes", (*_MEMORY, "max_size")
+        "max_memory_bytes",
+        ValueKind.WHOLE,
+        "behavior.memory.max_size, in bytes",
+        (*_MEMORY, "max_size"),
     ),
-    Variable("learning_enabled", Kind.FLAG, "behavior.learning.enabled", (*_LEARNING, "enabled")),
+    Variable(
+        "learning_enabled", ValueKind.FLAG, "behavior.learning.enabled", (*_LEARNING, "enabled")
+    ),
     Variable(
         "explores_project",
-        Kind.FLAG,
+        ValueKind.FLAG,
         "behavior.exploration.project_exploration",
         (*_EXPLORATION, "project_exploration"),
     ),
     Variable(
         "discovers_environment",
-        Kind.FLAG,
+        ValueKind.FLAG,
         "behavior.exploration.environment_discovery",
         (*_EXPLORATION, "environment_discovery"),
     ),
-    Variable("tools", Kind.LIST, "names of the required tools", ("spec", "requires", "tools")),
+    Variable("tools", ValueKind.LIST, "names of the required tools", ("spec", "requires", "tools")),
     Variable(
         "models",
-        Kind.LIST,
+        ValueKind.LIST,
         "config_template.llm.supported_models",
         (*_LLM, "supported_models"),
     ),
     Variable(
         "temperature_max",
-        Kind.NUMBER,
+        ValueKind.NUMBER,
         "config_template.llm.temperature.max",
         (*_LLM, "temperature", "max"),
     ),
-    Variable("network", Kind.TEXT, "isolated or host", ("isolation", "network")),
-    Variable("filesystem", Kind.TEXT, "sandboxed or host", ("isolation", "filesystem")),
-    Variable("process", Kind.TEXT, "containerized or host", ("isolation", "process")),
+    Variable("network", ValueKind.TEXT, "isolated or host", ("isolation", "network")),
+    Variable("filesystem", ValueKind.TEXT, "sandboxed or host", ("isolation", "filesystem")),
+    Variable("process", ValueKind.TEXT, "containerized or host", ("isolation", "process")),
     Variable(
         "max_ram_bytes",
-        Kind.WHOLE,
+        ValueKind.WHOLE,
         "permissions.resource_limits.max_memory, in bytes",
         (*_LIMITS, "max_memory"),
     ),
     Variable(
         "max_disk_bytes",
-        Kind.WHOLE,
+        ValueKind.WHOLE,
         "permissions.resource_limits.max_disk, in bytes",
         (*_LIMITS, "max_disk"),
     ),
     Variable(
         "max_api_calls_per_hour",
-        Kind.WHOLE,
+        ValueKind.WHOLE,
         "permissions.resource_limits.max_api_calls_per_hour",
         (*_LIMITS, "max_api_calls_per_hour"),
     ),
@@ -170,7 +180,7 @@ def _at(document: Mapping[str, Json], path: Path) -> Json:
 
 def _plain(variable: Variable, value: Json) -> Json:
     """As an expression sees it: sizes are bytes, tools are their names."""
-    if variable.kind is Kind.WHOLE and isinstance(value, str):
+    if variable.kind is ValueKind.WHOLE and isinstance(value, str):
         try:
             return Size.parse(value).bytes
         except InvalidSize:

@@ -18,7 +18,7 @@ from agentoci.scan.names import name_finding
 _KNOWLEDGE: Final = "agent/knowledge/"
 
 
-class Target(NamedTuple):
+class Candidate(NamedTuple):
     """A file to look at: relative to the context, where it is, and what it is read for."""
 
     path: str
@@ -35,29 +35,31 @@ class Seen(NamedTuple):
 
 def check(subject: Subject) -> None:
     """Scan every file that is copied, the Agentfile, the definitions and interface files."""
-    for seen in scan_all(list(targets(subject))):
+    for seen in scan_all(list(candidates(subject))):
         _report(subject, seen)
 
 
-def targets(subject: Subject) -> Iterator[Target]:
+def candidates(subject: Subject) -> Iterator[Candidate]:
     """Everything to scan, once each; what a model reads is read as text."""
     own = {subject.file: subject.path.as_posix()}
     own |= {subject.shown(path): subject.context.locate(path) for path in _texts(subject)}
     for where in own.values():
-        yield Target(_relative(subject, where), where, Kind.TEXT)
+        yield Candidate(_relative(subject, where), where, Kind.TEXT)
     seen = set(own)
-    for copied in subject.copied:
-        origin = copied.file.origin
+    files = [*(copied.file for copied in subject.copied), *subject.required]
+    for file in files:
+        origin = file.origin
         if origin is None or not origin.is_regular or subject.shown(origin.path) in seen:
             continue
         seen.add(subject.shown(origin.path))
-        kind = Kind.TEXT if copied.file.entry.path.startswith(_KNOWLEDGE) else Kind.FILE
-        yield Target(origin.path, subject.context.locate(origin.path), kind)
+        kind = Kind.TEXT if file.entry.path.startswith(_KNOWLEDGE) else Kind.FILE
+        yield Candidate(origin.path, subject.context.locate(origin.path), kind)
 
 
 def _texts(subject: Subject) -> Iterator[str]:
     """Definitions, and files that INTERFACE names."""
     yield from subject.definitions
+    yield from subject.others
     for stage in subject.agentfile.stages if subject.agentfile else ():
         for instruction in stage.instructions:
             if isinstance(instruction, Interface) and instruction.kind == "file":
@@ -71,24 +73,24 @@ def _relative(subject: Subject, where: str) -> str:
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
 
 
-def scan_all(files: Sequence[Target]) -> Iterable[Seen]:
+def scan_all(files: Sequence[Candidate]) -> Iterable[Seen]:
     """What a scan finds in the files, in their order."""
-    for target in files:
-        yield from scan_target(target)
+    for candidate in files:
+        yield from scan_candidate(candidate)
 
 
-def scan_target(target: Target) -> list[Seen]:
+def scan_candidate(candidate: Candidate) -> list[Seen]:
     """What is found in one file; of one that cannot be read the build says so."""
     found: list[Found] = []
-    if (named := name_finding(target.path)) is not None:
+    if (named := name_finding(candidate.path)) is not None:
         found.append(named)
     try:
-        with Path(target.where).open("rb") as stream:
+        with Path(candidate.where).open("rb") as stream:
             first = stream.read(MIB)
             pieces: Iterable[bytes] | bytes = first
             if len(first) == MIB:
                 pieces = _pieces(first, stream)
-            found += scan_content(target.path, pieces, kind=target.kind)
+            found += scan_content(candidate.path, pieces, kind=candidate.kind)
     except OSError:
         return [Seen(each, "") for each in found]
     return [Seen(each, _line(first, each)) for each in found]

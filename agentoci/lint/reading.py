@@ -26,6 +26,7 @@ from agentoci.errors import AgentociError, Invalid, SourceFaults
 from agentoci.lint import mending
 from agentoci.lint.compiled import compile_stage, note_missing_parents, reporting
 from agentoci.lint.local import Local
+from agentoci.lint.skills import read_skills
 from agentoci.lint.subject import Copied, Options, Subject
 from agentoci.lint.validating import validate
 from agentoci.release.lock import LOCK_FILE, MATRIX_FILE
@@ -54,6 +55,7 @@ def read_subject(root: Path, options: Options, store: LayoutStore) -> Subject:
     if subject.agentfile is not None:
         _plan_copies(subject, subject.agentfile)
         compile_stage(subject, subject.agentfile, local)
+        read_skills(subject, subject.agentfile)
     note_missing_parents(subject, local)
     return subject
 

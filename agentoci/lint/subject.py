@@ -41,8 +41,9 @@ class Subject:
     """Everything that rules look at; what could not be read is None or missing, and reported.
 
     `agentfile` is None when it has faults, and made up (`is_made_up`) when there is only a
-    definition. `definitions` are those that it names, `others` those beside them. `document` is the
-    compiled definition, with the base's part if the base is here.
+    definition. `definitions` are those that it names, `others` those beside them; `required` are
+    the files of required skills. `document` is the compiled definition, with the base's part if
+    the base is here.
     """
 
     context: Context
@@ -54,12 +55,13 @@ class Subject:
     definitions: dict[str, Located] = field(default_factory=dict)
     others: dict[str, Located] = field(default_factory=dict)
     copied: list[Copied] = field(default_factory=list)
+    required: list[CopiedFile] = field(default_factory=list)
     document: Mapping[str, Json] | None = None
     findings: list[Finding] = field(default_factory=list)
 
     def shown(self, path: str) -> str:
         """A path of the context as the user would write it from where he is."""
-        return os.path.normpath(self.context.root / path)
+        return os.path.normpath(f"{self.context.root}/{path}")
 
     @property
     def file(self) -> str:

@@ -23,7 +23,7 @@ from agentoci.definition.expressions import (
     compile_expression,
 )
 from agentoci.definition.read import InvalidDefinition
-from agentoci.definition.variables import VARIABLES, Kind, known_at_build
+from agentoci.definition.variables import VARIABLES, ValueKind, known_at_build
 from agentoci.errors import SourceFaults
 from agentoci.spec.jsonio import Json
 
@@ -199,12 +199,12 @@ def test_any_values_give_a_truth_or_a_typed_error(values: dict[str, Json]):
 
 
 def test_values_of_every_kind_are_taken():
-    samples: dict[Kind, tuple[Json, str]] = {
-        Kind.WHOLE: (3, "{} > 2"),
-        Kind.NUMBER: (0.5, "{} < 1"),
-        Kind.FLAG: (True, "{}"),
-        Kind.TEXT: ("x", "{} == 'x'"),
-        Kind.LIST: (["a", "b"], "'a' in {} && {}.size() == 2"),
+    samples: dict[ValueKind, tuple[Json, str]] = {
+        ValueKind.WHOLE: (3, "{} > 2"),
+        ValueKind.NUMBER: (0.5, "{} < 1"),
+        ValueKind.FLAG: (True, "{}"),
+        ValueKind.TEXT: ("x", "{} == 'x'"),
+        ValueKind.LIST: (["a", "b"], "'a' in {} && {}.size() == 2"),
     }
     for name, variable in VARIABLES.items():
         value, text = samples[variable.kind]
@@ -305,12 +305,12 @@ def test_a_constraint_that_holds_for_no_agent_is_a_fault():
 
 def test_every_variable_known_at_build_has_its_value_from_the_definition():
     document: dict[str, Json] = {}
-    samples: dict[Kind, Json] = {
-        Kind.WHOLE: 3,
-        Kind.NUMBER: 0.5,
-        Kind.FLAG: True,
-        Kind.TEXT: "x",
-        Kind.LIST: [{"name": "a"}, "b"],
+    samples: dict[ValueKind, Json] = {
+        ValueKind.WHOLE: 3,
+        ValueKind.NUMBER: 0.5,
+        ValueKind.FLAG: True,
+        ValueKind.TEXT: "x",
+        ValueKind.LIST: [{"name": "a"}, "b"],
     }
     for variable in VARIABLES.values():
         around = document

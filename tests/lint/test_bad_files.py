@@ -399,6 +399,47 @@ FILES_BESIDE = {
         "",
         "notes/SKILL.md",
     ),
+    "required skill that is not there": Bad(
+        agentfile("REQUIRE skill:./notes"),
+        "skill-invalid",
+        4,
+        9,
+        "the skill './notes' is no folder of the context",
+    ),
+    "required skill without a name": Bad(
+        {
+            **agentfile("REQUIRE skill:./notes"),
+            "notes/SKILL.md": "---\ndescription: Notes.\n---\ntext\n",
+        },
+        "skill-invalid",
+        2,
+        1,
+        "'name' is missing",
+        "",
+        "notes/SKILL.md",
+    ),
+    "key in a file of a required skill": Bad(
+        {
+            **agentfile("REQUIRE skill:./notes"),
+            "notes/SKILL.md": "---\nname: notes\ndescription: Notes.\n---\ntext\n",
+            "notes/x.md": f"{GITHUB}\n",
+        },
+        "secret/",
+        1,
+        1,
+        "GitHub",
+        "--allow-secret",
+        "notes/x.md",
+    ),
+    "server file that is none": Bad(
+        {**agentfile("REQUIRE mcp:mcp.json"), "mcp.json": "{}"},
+        "build-invalid",
+        1,
+        1,
+        "mcpServers",
+        "",
+        "mcp.json",
+    ),
     "skill called otherwise": Bad(
         {
             **agentfile("COPY notes/ /agent/knowledge/skills/notes/"),
