@@ -1,4 +1,5 @@
 """Formats of other tools, read and written: Agent Skills, MCP, A2A, AGENTS.md, Docker Agent.
 
-Imports `store` and what lies below. Nothing that these formats name is executed or downloaded here.
+May import `store` and everything below. Nothing that these formats name is executed or downloaded
+here.
 """
