@@ -73,11 +73,13 @@ class AgentSource:
 class AgentSources:
     """`Candidates` over the local store and registries; everything is asked for once.
 
-    The local store has rank 0, so that at equal versions it comes first.
+    The local store has rank 0, so that at equal versions it comes first; if `fresh`, a name's copy
+    there does not count where its registry has the tag.
     """
 
     engine: Engine
     sources: tuple[AgentSource, ...] = ()
+    fresh: bool = False
     _entries: tuple[Entry, ...] | None = None
     _offers: dict[tuple[str, str | None], list[Candidate]] = field(default_factory=dict)
     _known: dict[str, Known | None] = field(default_factory=dict)
@@ -149,10 +151,17 @@ class AgentSources:
     # Looking
 
     def _look(self, name: str, repository: str | None) -> list[Candidate]:
-        found = self._local(name, repository)
+        here, there = self._local(name, repository), self._remotes(name, repository)
+        if self.fresh:
+            elsewhere = {candidate.reference for candidate in there}
+            here = [candidate for candidate in here if candidate.reference not in elsewhere]
+        return here + there
+
+    def _remotes(self, name: str, repository: str | None) -> list[Candidate]:
+        found: list[Candidate] = []
         if repository is not None:
             reference = Reference.parse(repository)
-            return found + (self._remote(name, reference, 1) if reference.registry else [])
+            return self._remote(name, reference, 1) if reference.registry else []
         for rank, source in enumerate(self.sources, 1):
             try:
                 reference = source.repository(name)

@@ -97,6 +97,7 @@ class Resolving:
             return kept
         folder = self.context
         try:
+            self._refresh(skill)
             with open_artifact(self.engine, skill.reference, skill.version, folder) as artifact:
                 return Pin(
                     PinKind.SKILL,
@@ -111,12 +112,19 @@ class Resolving:
                 raise
             return None
 
+    def _refresh(self, skill: SkillRequirement) -> None:
+        """Pull what the local store may have an older copy of."""
+        if self.fresh and skill.version is None and not skill.reference.startswith("oci:"):
+            reference = Reference.parse(skill.reference)
+            if not reference.is_local and reference.digest is None:
+                self.engine.transfers.pull(skill.reference)
+
     # Agents
 
     def _resolve(self, build: BuildNeeds) -> Resolution:
         matrix = matrix_beside(lock_path(self.context, self.options))
         wanted = requirements_of(list(build.agents), what="the definition")
-        sources = AgentSources(self.engine, self._sources(build))
+        sources = AgentSources(self.engine, self._sources(build), self.fresh)
         kept = {
             pin.name: candidate
             for pin in self.kept.pins

@@ -15,6 +15,7 @@ from agentoci.content.standing import meant_by
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.digesttags import is_digest_tag
+from agentoci.spec.ranges import VersionRange
 from agentoci.spec.version import TagVersion, sort_tags
 from agentoci.store.index import Entry
 from agentoci.store.layout import LayoutStore
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 _WORKERS: Final = 8
 """Tags that are resolved at once."""
+
+
+class NothingInRange(ContentNotFound):
+    """No tag of the repository is a version in the range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,39 @@ def list_tags(
     digest_of = {tag: desc.digest for tag, desc in resolved.items()}
     rows = tuple(replace(row, digest=digest_of.get(row.tag)) for row in found.rows)
     return replace(found, rows=rows)
+
+
+def newest_tag(engine: Engine, text: str, wanted: VersionRange) -> TagRow:
+    """The newest version in a range, with its digest.
+
+    A tag of fewer numbers (`1.2`) counts where no fuller one is of its numbers, and only if all
+    that it can mean is in the range. Raises NothingInRange, and what `list_tags` raises.
+    """
+    from agentoci.release.candidates import newest_first
+    from agentoci.release.tagged import candidates_of
+
+    found = list_tags(engine, text)
+    rows = {f"{found.repository}:{row.tag}": row for row in found.rows}
+    offered = candidates_of("", found.repository, [row.tag for row in found.rows], rank=0)
+    for candidate in newest_first(offered):
+        row, span = rows[candidate.reference], candidate.span
+        if row.version is None or not (
+            wanted.allows(candidate.version) if span is None else wanted.includes(span)
+        ):
+            continue
+        digest = row.digest or _digest_at(engine, text, row.tag)
+        if digest is not None:
+            return replace(row, digest=digest)
+    there = [str(row.version) for row in found.rows if row.version is not None]
+    raise NothingInRange(
+        f"{found.repository}: no version in {wanted}",
+        hint=f"the newest is {there[0]}" if there else "none of its tags is a version",
+    )
+
+
+def _digest_at(engine: Engine, text: str, tag: str) -> Digest | None:
+    desc = meant_by(open_repository(engine, repository_named(text)), tag)
+    return desc.digest if desc is not None else None
 
 
 def resolve_tags(source: Resolver, tags: Sequence[str]) -> dict[str, Descriptor]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.argument("repository")
 @click.option("--digests", is_flag=True, help="Show the digest behind each tag.")
 @click.option("--limit", type=click.IntRange(min=1), help="Show the first so many only.")
+@click.option("--latest", metavar="RANGE", help="The digest of the newest version in a range.")
 @click.option("-a", "--all", "everything", is_flag=True, help="Those made of digests, too.")
 @quiet_option
 @format_option
@@ -31,6 +32,7 @@ def tags_command(
     engine: Engine,
     repository: str,
     limit: int | None,
+    latest: str | None,
     form: str,
     *,
     digests: bool,
@@ -47,10 +49,16 @@ def tags_command(
     Examples:
       agent tags registry.example.com/team/coordinator
       agent tags registry.example.com/team/coordinator --digests --limit 10
+      agent tags registry.example.com/team/coordinator --latest '^1.2'
       agent tags oci:/media/usb/agents
     """
     from agentoci.api.tags import list_tags
 
+    if latest is not None:
+        if digests or everything or limit is not None:
+            raise click.UsageError("--latest shows one digest: it goes with no other choice")
+        _show_newest(engine, repository, latest, form, quiet=quiet)
+        return
     found = list_tags(engine, repository, digests=digests, limit=limit, everything=everything)
     if form == "json":
         tags = [_tag_document(row) for row in found.rows]
@@ -65,6 +73,19 @@ def tags_command(
     if not quiet and (found.hidden or len(found.rows) < found.total or not found.total):
         hidden = f"; {found.hidden} made of digests are hidden (--all)" if found.hidden else ""
         output.talk(f"{len(found.rows)} of {output.counted(found.total, 'tag')}{hidden}")
+
+
+def _show_newest(engine: Engine, repository: str, latest: str, form: str, *, quiet: bool) -> None:
+    from agentoci.api.tags import newest_tag
+    from agentoci.spec.ranges import VersionRange
+
+    row = newest_tag(engine, repository, VersionRange.parse(latest))
+    if form == "json":
+        output.document(_tag_document(row))
+        return
+    output.result(row.digest)
+    if not quiet:
+        output.talk(f"{row.tag} is the newest in {latest}")
 
 
 def _tag_document(row: TagRow) -> dict[str, object]:

@@ -42,7 +42,8 @@ def candidates_of(
     tags = list(tags)
     versions = [found for tag in tags if (found := TagVersion.parse(tag)) is not None]
     offered = {found.tag: found for found in versions if _is_exact(found)}
-    covered = {f.numbers[:given] for f in versions for given in range(1, f.given)}
+    stable = [found for found in versions if found.prerelease is None]
+    covered = {found.numbers[:given] for found in stable for given in range(1, found.given)}
     moving = [f for f in versions if not _is_exact(f) and f.numbers[: f.given] not in covered]
     made = [
         Candidate(

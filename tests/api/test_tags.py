@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from agentoci import Engine, read_settings
-from agentoci.api.tags import list_tags, split_entry_name
+from agentoci.api.tags import NothingInRange, list_tags, newest_tag, split_entry_name
 from agentoci.content.protocols import ContentNotFound
 from agentoci.registry.errors import AccessDenied
 from agentoci.registry.listing import ListingIncomplete
 from agentoci.spec import mediatypes
+from agentoci.spec.digest import Digest
+from agentoci.spec.ranges import VersionRange
 from tests import commandline
 from tests.registry.fake import FakeRegistry
 from tests.registry.faults import Exchange, Reply, answers, refuses
@@ -92,3 +94,27 @@ def test_list_that_does_not_end_is_no_list(make_engine: MakeEngine, fake: FakeRe
 )
 def test_names_in_a_layout_have_a_repository_and_a_tag(name: str, parts: tuple[str, str]):
     assert split_entry_name(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("wanted", "tag"),
+    [("*", "2.0"), ("^1", "1.3.0"), ("<1.3", "1.2.1"), ("~1.2.0", "1.2.1"), (">=2-rc.1", "2.0")],
+)
+def test_the_newest_in_a_range(
+    make_engine: MakeEngine, fake: FakeRegistry, wanted: str, tag: str
+) -> None:
+    """`1.2` moves along with `1.2.1`; `2.0` is all that there is of its numbers."""
+    for more in ("1.2", "1.2.0", "1.2.1", "1.3.0", "2.0.0-rc.1"):
+        fake.put_manifest(NAME, more, mediatypes.OCI_MANIFEST, more.encode())
+    found = newest_tag(make_engine(), f"{fake.host}/{NAME}", VersionRange.parse(wanted))
+    assert (found.tag, found.digest) == (tag, Digest.of(tag.encode()))
+    assert len(fake.requests()) == 2
+
+
+@pytest.mark.parametrize("wanted", ["^3", "2.0.1", ">=2.0.1,<2.1"])
+def test_nothing_in_a_range(make_engine: MakeEngine, fake: FakeRegistry, wanted: str) -> None:
+    """`2.0` may be any `2.0.z`, so that it is in no range that some of those are not in."""
+    with pytest.raises(NothingInRange) as caught:
+        newest_tag(make_engine(), f"{fake.host}/{NAME}", VersionRange.parse(wanted))
+    assert caught.value.exit_code == 6
+    assert "the newest is 2.0.0" in str(caught.value.hint)

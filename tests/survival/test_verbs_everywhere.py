@@ -360,6 +360,37 @@ def test_search_of_a_whole_registry(
     assert (hit["name"], hit["digest"]) == (name, pushed)
 
 
+# Require
+
+
+def test_requirements_are_locked_installed_and_updated(
+    agent: Agent, tmp_path: Path, name: str, move_home: MoveHome
+) -> None:
+    folder = tmp_path / "helper"
+    folder.mkdir()
+    (folder / "notes.md").write_text("helps\n")
+    text = "FROM scratch\nCOPY notes.md /agent/knowledge/\nINTERFACE helper\nENV V={}\n"
+    digests = {}
+    for version in ("1.0.0", "1.1.0", "2.0.0"):
+        (folder / "Agentfile").write_text(text.format(version))
+        built = agent("build", "-q", "--push", "-t", f"{name}/helper:{version}", folder)
+        digests[version] = built.out.strip()
+    move_home("other")
+    (folder / "Agentfile").write_text(f"FROM scratch\nREQUIRE {name}/helper@^1.0\nINTERFACE x\n")
+    lock = folder / "agent.lock"
+    done = agent("lock", "--format", "json", folder).json
+    assert [(p["version"], p["digest"]) for p in done["pins"]] == [("1.1.0", digests["1.1.0"])]
+    assert done["requests"] <= 4
+    [installed] = agent("install", "--format", "json", folder).json["installed"]
+    assert (installed["digest"], installed["pulled"]) == (digests["1.1.0"], True)
+    older = lock.read_text().replace("1.1.0", "1.0.0")
+    lock.write_text(older.replace(digests["1.1.0"], digests["1.0.0"]))
+    assert agent("install", "--format", "json", folder).json["installed"][0]["pulled"] is True
+    assert "helper: 1.0.0 → 1.1.0" in agent("update", "-C", folder).err
+    newest = agent("tags", f"{name}/helper", "--latest", "^1").out.strip()
+    assert newest == digests["1.1.0"]
+
+
 # Delete
 
 

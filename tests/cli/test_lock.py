@@ -1,0 +1,235 @@
+"""agent lock, install, update, compat and build --locked, by the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Agent, MoveHome
+from tests.registries import Registry
+
+VERSION = "LABEL org.opencontainers.image.version="
+
+
+class Agents:
+    """Folders of agents to build: each is what it is called and what it requires."""
+
+    def __init__(self, folder: Path, agent: Agent) -> None:
+        self.folder = folder
+        self._agent = agent
+
+    def write(self, name: str, version: str, *lines: str, base: str = "scratch") -> Path:
+        """An Agentfile with a file that differs by version."""
+        path = self.folder / name
+        path.mkdir(exist_ok=True)
+        (path / "notes.md").write_text(f"{name} {version}\n")
+        text = (f"FROM {base}", "COPY notes.md /agent/knowledge/", *lines, f"INTERFACE {name}")
+        (path / "Agentfile").write_text("\n".join([*text, f"{VERSION}{version}", ""]))
+        return path
+
+    def build(self, name: str, version: str, *lines: str, where: str = "") -> str:
+        """Build it under its version, in a repository when `where` is one; returns the digest."""
+        path = self.write(name, version, *lines)
+        reference = f"{where}{name}:{version}"
+        push = ("--push",) if where else ()
+        return self._agent("build", "-q", *push, "-t", reference, path).out.strip()
+
+
+@pytest.fixture
+def agents(tmp_path: Path, agent: Agent) -> Agents:
+    folder = tmp_path / "agents"
+    folder.mkdir()
+    return Agents(folder, agent)
+
+
+def pins(path: Path) -> dict[str, str]:
+    """What a lock pins: name → version, or digest for what has none."""
+    document = json.loads((path / "agent.lock").read_text())
+    return {pin["name"]: pin.get("version", pin["digest"]) for pin in document["pins"]}
+
+
+def test_a_lock_pins_the_newest_that_fits_with_all_it_needs(agent: Agent, agents: Agents) -> None:
+    agents.build("template", "1.4.0")
+    old = agents.build("psm_gen", "1.0.0")
+    new = agents.build("psm_gen", "1.1.0", "REQUIRE template@^1")
+    agents.build("psm_gen", "2.0.0")
+    path = agents.write("coordinator", "1.0.0", "REQUIRE psm_gen@^1", "REQUIRE --optional debug")
+    done = agent("lock", path)
+    assert pins(path) == {"psm_gen": "1.1.0", "template": "1.4.0"}
+    assert new in done.out
+    assert old not in done.out
+    assert "psm_gen: none → 1.1.0" in done.err
+    assert "debug: optional, and nowhere found" in done.err
+    assert "psm_gen is in the local store only" in done.err
+    again = agent("lock", "--format", "json", path)
+    assert (again.json["written"], again.json["changes"]) == (False, [])
+    [psm, template] = again.json["pins"]
+    assert psm["wantedBy"] == {".": "^1"}
+    assert template["wantedBy"] == {"psm_gen@1.1.0": "^1"}
+
+
+def test_pins_stay_until_they_are_upgraded(agent: Agent, agents: Agents) -> None:
+    for name in ("one", "two"):
+        agents.build(name, "1.0.0")
+    path = agents.write("coordinator", "1.0.0", "REQUIRE one", "REQUIRE two@^1")
+    agent("lock", path)
+    for name in ("one", "two"):
+        agents.build(name, "1.1.0")
+    assert "stays as it is" in agent("lock", path).err
+    assert pins(path) == {"one": "1.0.0", "two": "1.0.0"}
+    done = agent("lock", "--upgrade", path, "one")
+    assert "one: 1.0.0 → 1.1.0" in done.err
+    assert pins(path) == {"one": "1.1.0", "two": "1.0.0"}
+    agent("lock", "--upgrade", path)
+    assert pins(path) == {"one": "1.1.0", "two": "1.1.0"}
+    refused = agent("lock", "--upgrade", path, "tow", code=6)
+    assert "did you mean 'two'?" in refused.err
+
+
+def test_a_conflict_tells_who_wants_what_and_leaves_the_lock(agent: Agent, agents: Agents) -> None:
+    agents.build("psm_gen", "1.0.0")
+    agents.build("psm_gen", "2.0.0")
+    agents.build("code_gen", "1.1.0", "REQUIRE psm_gen@^1")
+    path = agents.write("coordinator", "1.0.0", "REQUIRE psm_gen@>=2", "REQUIRE code_gen")
+    refused = agent("lock", path, code=7)
+    assert (
+        "psm_gen: code_gen 1.1.0 wants ^1, coordinator 1.0.0 wants >=2; there are 1.0.0, 2.0.0"
+    ) in refused.err
+    assert not (path / "agent.lock").exists()
+    agents.write("coordinator", "1.0.0", "REQUIRE psm_gne")
+    missing = agent("lock", path, code=6)
+    assert "psm_gne: coordinator 1.0.0 wants *; there is none" in missing.err
+    assert "did you mean 'psm_gen'?" in missing.err
+
+
+def test_locked_refuses_drift_and_a_build_without_it_mends(agent: Agent, agents: Agents) -> None:
+    agents.build("psm_gen", "1.0.0")
+    path = agents.write("coordinator", "0.1.0-rc.1", "REQUIRE psm_gen@^1")
+    none = agent("build", "--locked", path, code=3)
+    assert "there is no lock" in none.err
+    agent("lock", path)
+    first = agent("build", "-q", "--locked", path).out
+    agents.build("psm_gen", "1.1.0")
+    assert agent("build", "-q", "--locked", path).out == first, "a newer one changes nothing"
+    agents.write("coordinator", "0.1.0-rc.1", "REQUIRE psm_gen@>=1.1")
+    drift = agent("build", "--locked", path, code=3)
+    assert "psm_gen >=1.1 is required, 1.0.0 is locked" in drift.err
+    assert agent("lock", "--check", path, code=3).err == drift.err
+    assert pins(path) == {"psm_gen": "1.0.0"}
+    mended = agent("build", path)
+    assert "agent.lock is made anew: psm_gen >=1.1 is required, 1.0.0 is locked" in mended.err
+    assert "psm_gen: 1.0.0 → 1.1.0" in mended.err
+    assert pins(path) == {"psm_gen": "1.1.0"}
+    agent("lock", "--check", path)
+    agents.write("coordinator", "0.1.0-rc.1")
+    gone = agent("lock", "--check", path, code=3)
+    assert "psm_gen is locked, and nothing requires it any more" in gone.err
+
+
+def test_what_is_locked_is_in_the_image(agent: Agent, agents: Agents) -> None:
+    digest = agents.build("psm_gen", "1.0.0")
+    path = agents.write("coordinator", "0.1.0-rc.1", "REQUIRE psm_gen:1.0")
+    agent("lock", "-q", path)
+    agent("build", "-q", "-t", "coordinator:0.1", path)
+    [found] = agent("inspect", "--format", "json", "coordinator:0.1").json["requirements"]
+    resolved = {"version": "1.0.0", "digest": digest, "reference": "psm_gen:1.0.0"}
+    assert found["resolved"] == resolved
+
+
+def test_from_stays_where_it_was_whatever_its_tag_becomes(agent: Agent, agents: Agents) -> None:
+    first = agents.build("base", "0.1.0-a.1")
+    agent("tag", "base:0.1.0-a.1", "base:latest")
+    path = agents.write("child", "0.1.0-rc.1", base="base")
+    agent("lock", "-q", path)
+    assert pins(path) == {"base:latest": first}
+    built = agent("build", "-q", path).out
+    second = agents.build("base", "0.1.0-a.2")
+    agent("tag", "base:0.1.0-a.2", "base:latest")
+    assert agent("build", "-q", "--locked", path).out == built
+    upgraded = agent("lock", "--upgrade", path, "base")
+    assert f"base:latest: {first[7:19]} → {second[7:19]}" in upgraded.err
+    assert agent("build", "-q", "--locked", path).out != built
+
+
+@pytest.mark.integration
+def test_a_team_locks_builds_and_installs_by_digest(
+    agent: Agent, agents: Agents, distribution: Registry, repository: str, move_home: MoveHome
+) -> None:
+    """Three agents with requirements; a tag moves; another machine gets what was locked."""
+    where = f"{distribution.reference(repository)}/"
+    agents.build("template", "1.0.0", where=where)
+    psm = agents.build("psm_gen", "1.0.0", "REQUIRE template@^1", where=where)
+    agents.build("code_gen", "1.0.0", "REQUIRE psm_gen@^1", where=where)
+    path = agents.write(
+        "coordinator", "0.1.0-rc.1", "REQUIRE code_gen", f"REQUIRE {where}psm_gen:1"
+    )
+    move_home("builder")
+    done = agent("lock", "--source", where.rstrip("/"), "--format", "json", path).json
+    assert pins(path) == {"code_gen": "1.0.0", "psm_gen": "1.0.0", "template": "1.0.0"}
+    assert done["requests"] <= 2 * 3 + 2, "two for each, and what a registry asks first"
+    assert done["unpushed"] == []
+    built = agent("build", "-q", "--locked", path).out
+
+    move_home("releaser")
+    moved = agents.build("psm_gen", "1.0.0", "ENV MOVED=yes")
+    agent("tag", moved, f"{where}psm_gen:1.0.0")
+    agent("push", "--if-exists", "replace", f"{where}psm_gen:1.0.0")
+
+    move_home("installer")
+    installed = agent("install", "--format", "json", path).json["installed"]
+    assert {one["name"] for one in installed if one["pulled"]} == set(pins(path))
+    assert next(one["digest"] for one in installed if one["name"] == "psm_gen") == psm
+    again = agent("install", path)
+    assert (again.out, "0 of 3 pins pulled" in again.err) == ("", True)
+    assert agent("build", "-q", "--locked", path).out == built
+    updated = agent("update", "-C", path, "--source", where.rstrip("/"), "psm_gen")
+    assert f"psm_gen: 1.0.0 {psm[7:19]} → 1.0.0" in updated.err
+    assert agent("build", "-q", "--locked", path).out != built
+    agents.write("coordinator", "0.1.0-rc.1", "REQUIRE template@^2")
+    refused = agent("install", path, code=3)
+    assert "template ^2 is not locked" in refused.err
+
+
+MATRIX = {
+    "compatibility": {
+        "coordinator": {"1.0.0": {"compatible_with": ["psm_gen@1.0"], "llm_models": ["gpt-4"]}}
+    }
+}
+
+
+def test_the_matrix_limits_what_is_locked(agent: Agent, agents: Agents) -> None:
+    agents.build("psm_gen", "1.0.0")
+    agents.build("psm_gen", "2.0.0")
+    path = agents.write("coordinator", "1.0.0", "REQUIRE psm_gen")
+    agent("lock", "-q", path)
+    (path / "compatibility.json").write_text(json.dumps(MATRIX))
+    warned = agent("build", path)
+    said = "coordinator@1.0.0 works with psm_gen@1.0, not with psm_gen@2.0.0"
+    assert said in warned.err
+    assert said in agent("build", path).err, "and again, though nothing is built"
+    agent("lock", "-q", path)
+    assert pins(path) == {"psm_gen": "1.0.0"}
+    assert said not in agent("build", "--replace", path).err
+    agents.write("coordinator", "1.0.0", "REQUIRE psm_gen@2")
+    refused = agent("lock", path, code=7)
+    assert "coordinator 1.0.0 works with psm_gen@1.0 only (compatibility.json)" in refused.err
+
+
+def test_compat_check_and_list(agent: Agent, tmp_path: Path) -> None:
+    file = tmp_path / "compatibility.json"
+    file.write_text(json.dumps(MATRIX))
+    check = ("compat", "check", "--file", file, "coordinator@1.0.0")
+    assert agent(*check, "psm_gen@1.0").lines == ["coordinator@1.0.0  psm_gen@1.0  compatible"]
+    assert "not with psm_gen@2.0" in agent(*check, "psm_gen@2.0", code=3).err
+    assert "nothing is said of" in agent(*check, "other@1").err
+    agent(*check, "other@1", "--strict", code=3)
+    agent(*check, "--model", "gpt-4")
+    found = agent(*check, "--model", "claude-3", "--format", "json", code=3).json
+    assert [one["answer"] for one in found["answers"]] == ["incompatible"]
+    agent(*check, code=2)
+    [row] = agent("compat", "list", "--file", file, "--format", "json").json
+    assert row["compatibleWith"] == ["psm_gen@1.0"]
+    assert "psm_gen@1.0" in agent("compat", "list", "--file", file).out
+    agent("compat", "list", "--file", tmp_path / "none.json", code=6)
