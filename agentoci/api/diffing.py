@@ -116,12 +116,13 @@ def build_candidate(
     *,
     name: str | None = None,
     report: BuildReport | None = None,
+    locked: bool = False,
 ) -> Descriptor:
     """Build a folder or an `.agentdef` without a name for it, with the cache.
 
     `name` is the agent's where nothing says how it is called. The store's index and `agent.lock`
-    are afterwards as they were; layers stay until `agent gc`, for the next build to reuse. Raises
-    what `build` raises.
+    are afterwards as they were; layers stay until `agent gc`, for the next build to reuse. `locked`
+    refuses a lock that does not fit. Raises what `build` raises.
     """
     chosen = options or BuildOptions(epoch=engine.settings.epoch)
     context = path
@@ -129,7 +130,7 @@ def build_candidate(
         context, chosen = path.parent, replace(chosen, file=path)
     chosen = replace(chosen, tags=(), name=chosen.name or name)
     before = {entry.digest for entry in engine.store.index.read()}
-    root = engine.builds.build(context, chosen, report=report, keep_lock=True).root
+    root = engine.builds.build(context, chosen, report=report, locked=locked, keep_lock=True).root
     if root.digest not in before:
         with engine.writable_store.index.changing() as change:
             change.remove(lambda entry: entry.digest == root.digest and entry.name is None)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from semver import Version
 
 from agentoci.api.diffing import build_candidate, diff
+from agentoci.api.pinning import lock_path
 from agentoci.api.revisions import origin_of
 from agentoci.api.shelves import Shelf, open_shelf
 from agentoci.api.tagging import Tagged, Tagging
@@ -39,7 +40,8 @@ class ReleaseOptions:
     """How to release: `wish` is what is said of the version, `build` how the image is built.
 
     `source` and `revision` are what the image says of its origin (None: what git or the CI job
-    says); `notes` asks for the notes; `dry_run` plans and changes nothing at the repository.
+    says); `notes` asks for the notes; `dry_run` plans and changes nothing at the repository. What
+    `agent.lock` pins must fit; `locked` refuses to release without one.
     """
 
     wish: Wish = field(default_factory=Wish)
@@ -48,6 +50,7 @@ class ReleaseOptions:
     revision: str | None = None
     notes: bool = False
     dry_run: bool = False
+    locked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class _Work:
         engine, wish = self.engine, self.options.wish
         self.before = engine.client.requests if engine.has_client else 0
         steps = None if self.report is None else _StepsOnly(self.report)
-        candidate = build_candidate(engine, self.path, self.options.build, report=steps)
+        candidate = self._candidate(self.options.build, steps)
         declared = self._declared(candidate)
         self.tags = self.shelf.tags()
         self.history = History.of(self.tags)
@@ -213,7 +216,11 @@ class _Work:
         annotations = {**origin.annotations, **options.build.annotations}
         build = replace(options.build, version=str(version), annotations=annotations)
         warnings = None if self.report is None else _WarningsOnly(self.report)
-        return build_candidate(self.engine, self.path, build, report=warnings)
+        return self._candidate(build, warnings)
+
+    def _candidate(self, build: BuildOptions, report: BuildReport | None) -> Descriptor:
+        locked = self.options.locked or lock_path(self._folder, build).exists()
+        return build_candidate(self.engine, self.path, build, report=report, locked=locked)
 
     @property
     def _folder(self) -> Path:

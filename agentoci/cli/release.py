@@ -53,6 +53,7 @@ _STDOUT: Final = Path("-")
     multiple=True,
     help="Let one finding of the secret scan through; repeatable.",
 )
+@click.option("--locked", is_flag=True, help="Fail when agent.lock is missing; it must fit anyway.")
 @click.option("--version", "version", metavar="VERSION", help="Release exactly this version.")
 @click.option(
     "--bump", type=click.Choice(["major", "minor", "patch"]), help="Raise this part of the last."
@@ -93,6 +94,7 @@ def release_command(
     form: str,
     *,
     dry_run: bool,
+    locked: bool,
     quiet: bool,
 ) -> None:
     """Release what is in PATH as the next version of REPOSITORY.
@@ -135,7 +137,9 @@ def release_command(
         allowed_secrets=frozenset(allowed_secrets),
     )
     wanted = notes is not None or form == "json"
-    options = ReleaseOptions(wish, build, source, revision, notes=wanted, dry_run=dry_run)
+    options = ReleaseOptions(
+        wish, build, source, revision, notes=wanted, dry_run=dry_run, locked=locked
+    )
     with showing(engine, quiet=quiet, bars=False):
         done = release(engine, repository, path, options, report=Steps(quiet=quiet))
     if not quiet:

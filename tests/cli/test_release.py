@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli import samples
 from tests.cli.conftest import Agent
 from tests.registry.fake import FakeRegistry
 
@@ -195,3 +196,27 @@ def test_definition_alone_is_released(agent: Agent, bot: str, tmp_path: Path) ->
     assert agent("inspect", "--remote", f"{bot}:1").json["definition"]["metadata"]["version"] == (
         "1.0.1"
     )
+
+
+def test_lock_that_does_not_fit_is_refused_and_kept(
+    agent: Agent, fake: FakeRegistry, bot: str, talker: Path, tmp_path: Path
+) -> None:
+    judge = samples.write_mute(tmp_path / "judge")
+    (judge / "Agentfile").write_text(
+        "FROM scratch\nCOPY notes.md /agent/knowledge/\nINTERFACE judge\n"
+        "LABEL org.opencontainers.image.version=1.0.0\n"
+    )
+    agent("build", "-t", "judge:1.0.0", judge)
+    assert "agent.lock" in agent("release", "--locked", bot, talker, code=3).err
+    break_it(talker)
+    agent("lock", talker)
+    first = agent("release", bot, talker).out
+    assert agent("release", "--locked", bot, talker).out == first
+    lock = (talker / "agent.lock").read_bytes()
+    (talker / "Agentfile").write_text(
+        (talker / "Agentfile").read_text().replace("judge:1.0", "judge@^2")
+    )
+    before = dict(fake.manifests)
+    assert "judge" in agent("release", bot, talker, code=3).err
+    assert (talker / "agent.lock").read_bytes() == lock
+    assert fake.manifests == before
