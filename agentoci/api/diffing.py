@@ -46,10 +46,14 @@ __all__ = [
     "describe_values",
     "diff",
     "judge",
+    "next_version",
     "parse_gate",
     "render_changelog",
     "rules",
 ]
+
+UNVERSIONED: Final = "0.0.0"
+"""The version of an agent that declares none."""
 
 _PATH_STARTS: Final = ("./", "../", "/", "~")
 _PATH_ENDS: Final = ("/", ".agentdef", "/Agentfile")
@@ -71,6 +75,18 @@ def diff(
         if before.image.root.digest == after.image.root.digest:
             return AgentDiff(before.side, after.side, ())
         return compare(*open_both(before, after), texts=texts)
+
+
+def next_version(found: AgentDiff, verdict: Verdict) -> str | None:
+    """The smallest release that the changes allow after A's; None when A is no release."""
+    from semver import Version
+
+    from agentoci.release.next import bump
+
+    text = found.before.version
+    if text == UNVERSIONED or not Version.is_valid(text) or Version.parse(text).prerelease:
+        return None
+    return str(bump(Version.parse(text), verdict.level))
 
 
 def _open_both(

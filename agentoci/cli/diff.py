@@ -147,28 +147,36 @@ def _painter(engine: Engine, color: str) -> Painter:
 
 
 def _print(found: AgentDiff, verdict: Verdict, shape: str, paint: Painter) -> None:
+    from agentoci.api.diffing import next_version
     from agentoci.cli import difftext
 
+    following = next_version(found, verdict)
     if shape == "json":
-        output.document(_document(found, verdict))
-        return
-    if shape == "markdown":
-        from agentoci.api.diffing import render_changelog
-
-        output.script(output.clean(render_changelog(found, verdict, found.after.version)).rstrip())
-        return
-    if found.is_empty:
-        same = found.before.digest == found.after.digest
-        output.talk("nothing changed" + ("" if same else ", though the digests differ"))
-    if shape == "semantic":
+        output.document(_document(found, verdict, following))
+    elif shape == "markdown":
+        _print_changelog(found, verdict, following)
+    elif shape == "semantic":
         _print_lines(difftext.semantic(verdict, paint))
     elif shape == "name_only":
         _print_lines(map(paint, difftext.names(found)))
-    elif not found.is_empty and shape == "stat":
+    elif found.is_empty:
+        same = found.before.digest == found.after.digest
+        output.talk("nothing changed" + ("" if same else ", though the digests differ"))
+    elif shape == "stat":
         header = ("SECTION", "ADDED", "REMOVED", "CHANGED", "LINES", "VERDICT")
         output.table(header, difftext.stat_rows(found))
-    elif not found.is_empty:
-        _print_lines(difftext.whole(found, verdict, paint))
+    else:
+        _print_lines(difftext.whole(found, verdict, following, paint))
+
+
+def _print_changelog(found: AgentDiff, verdict: Verdict, following: str | None) -> None:
+    """Under the version of B, or, where that is A's still, the one that follows."""
+    from agentoci.api.diffing import render_changelog
+
+    version = found.after.version
+    if version == found.before.version and following is not None:
+        version = following
+    output.script(output.clean(render_changelog(found, verdict, version)).rstrip())
 
 
 def _print_lines(lines: Iterator[str]) -> None:
@@ -176,13 +184,14 @@ def _print_lines(lines: Iterator[str]) -> None:
         output.script(line)
 
 
-def _document(found: AgentDiff, verdict: Verdict) -> dict[str, object]:
+def _document(found: AgentDiff, verdict: Verdict, following: str | None) -> dict[str, object]:
     return {
         "version": 1,
         "before": asdict(found.before),
         "after": asdict(found.after),
         "verdict": {
             "level": str(verdict.level),
+            "next": following,
             "reasons": [
                 {**asdict(reason), "level": str(reason.level)} for reason in verdict.reasons
             ],

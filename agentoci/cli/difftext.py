@@ -41,15 +41,17 @@ class Painter:
     def __call__(self, text: str, color: str | None = None, *, bold: bool = False) -> str:
         """The text on one line; `color` is one of click's."""
         plain = output.clean(" ".join(text.splitlines()).replace("\t", "    "))
-        return click.style(plain, fg=color, bold=bold) if self.colored else plain
+        return click.style(plain, fg=color, bold=bold or None) if self.colored else plain
 
     def level(self, level: Level) -> str:
         """The name of a level in its colour."""
         return self(str(level), _LEVEL_COLORS[level], bold=True)
 
 
-def whole(diff: AgentDiff, verdict: Verdict, paint: Painter) -> Iterator[str]:
-    """The report: both sides, the sections, the verdict."""
+def whole(
+    diff: AgentDiff, verdict: Verdict, following: str | None, paint: Painter
+) -> Iterator[str]:
+    """The report: both sides, the sections, the verdict, the version that follows from it."""
     yield from _sides(diff, paint)
     for section in Section:
         changes = diff.of(section)
@@ -58,7 +60,9 @@ def whole(diff: AgentDiff, verdict: Verdict, paint: Painter) -> Iterator[str]:
             yield paint(section.value.capitalize(), bold=True)
             yield from _section(changes, paint)
     yield ""
-    yield from _verdict(verdict, paint)
+    after = f", the next version is {following}" if following else ""
+    yield f"{paint('Verdict:', bold=True)} {paint.level(verdict.level)}{paint(after)}"
+    yield from _reasons(verdict, paint)
 
 
 def semantic(verdict: Verdict, paint: Painter) -> Iterator[str]:
@@ -139,8 +143,7 @@ def _text(text: TextDiff, paint: Painter) -> Iterator[str]:
         yield f"      {paint(line, _LINE_COLORS.get(line[:1]))}".rstrip()
 
 
-def _verdict(verdict: Verdict, paint: Painter) -> Iterator[str]:
-    yield f"{paint('Verdict:', bold=True)} {paint.level(verdict.level)}"
+def _reasons(verdict: Verdict, paint: Painter) -> Iterator[str]:
     decisive = verdict.decisive
     yield from (f"  {_reason(reason, paint)}" for reason in decisive[:MAX_REASONS])
     rest = [f"{len(decisive) - MAX_REASONS} {verdict.level}"] if len(decisive) > MAX_REASONS else []

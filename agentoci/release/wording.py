@@ -64,8 +64,17 @@ def _describe_tool(tool: Json) -> str:
         return ""
     for kind in ("mcp", "a2a", "http", "skill"):
         if kind in tool:
-            return f"{kind}: {show(tool[kind])}"
+            return f"{kind} {_address(tool[kind])}"
     return str(tool.get("version", "*"))
+
+
+def _address(target: Json) -> str:
+    """Where a tool is reached, or what is run for it."""
+    if isinstance(target, dict):
+        for key in ("url", "card", "reference", "path", "command"):
+            if key in target:
+                return show(target[key])
+    return show(target)
 
 
 def _describe_constraint(change: Change) -> str:

@@ -86,7 +86,7 @@ Knowledge
       -two
       +2
 
-Verdict: MAJOR
+Verdict: MAJOR, the next version is 2.0.0
   output removed: report (callers that read it get nothing)
   range narrowed: psm (a version in use may not do any more)
   and 1 MINOR, 2 PATCH more: --semantic lists them
@@ -128,7 +128,7 @@ def test_json(agent: Agent, bot: Path) -> None:
     found = agent("diff", "--format", "json", "bot:1.0.0", bot).json
     assert found.keys() == {"version", "before", "after", "verdict", "changes"}
     assert found["before"].keys() == {"reference", "digest", "name", "version"}
-    assert found["verdict"]["level"] == "MAJOR"
+    assert (found["verdict"]["level"], found["verdict"]["next"]) == ("MAJOR", "2.0.0")
     assert found["verdict"]["reasons"][0] == {
         "level": "MAJOR",
         "rule": "interface.output-removed",
@@ -159,16 +159,26 @@ def test_json(agent: Agent, bot: Path) -> None:
 
 def test_markdown(agent: Agent, bot: Path) -> None:
     shown = agent("diff", "--format", "markdown", "bot:1.0.0", bot)
-    assert shown.lines[:3] == ["## 1.0.0", "", "### Breaking"]
+    assert shown.lines[:3] == ["## 2.0.0", "", "### Breaking"], "B still calls itself 1.0.0"
+    text = (bot / "bot.agentdef").read_text()
+    (bot / "bot.agentdef").write_text(text.replace("version: 1.0.0", "version: 3.0.0"))
+    shown = agent("diff", "--format", "markdown", "bot:1.0.0", bot)
+    assert shown.lines[0] == "## 3.0.0"
 
 
 def test_nothing_changed(agent: Agent, bot: Path) -> None:
     same = agent("diff", "--exit-code", "--fail-on", "any", "bot:1.0.0", "bot:1.0.0")
     assert (same.out, same.err) == ("", "nothing changed\n")
     assert agent("diff", "--semantic", "bot:1.0.0", "bot:1.0.0").out == "NONE\n"
+    agent("build", "-q", "--replace", "--profile", "image", "-t", "bot:image", bot)
+    packed = agent("diff", "bot:image", bot)
+    assert (packed.out, packed.err) == ("", "nothing changed, though the digests differ\n")
     assert agent("diff", "--name-only", "bot:1.0.0", "bot:1.0.0").out == ""
     found = agent("diff", "--format", "json", "bot:1.0.0", "bot:1.0.0").json
-    assert (found["changes"], found["verdict"]) == ([], {"level": "NONE", "reasons": []})
+    assert (found["changes"], found["verdict"]) == (
+        [],
+        {"level": "NONE", "next": "1.0.0", "reasons": []},
+    )
     assert bot.exists()
 
 

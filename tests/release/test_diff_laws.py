@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from semver import Version
 
 from agentoci.definition.read import check_document
 from agentoci.release.changes import AgentDiff, Change, Side
 from agentoci.release.compare import compare
+from agentoci.release.next import bump
 from agentoci.release.rules import Level, Sign, rules
 from agentoci.release.verdict import judge
 from agentoci.release.view import AgentView
@@ -109,6 +111,8 @@ def test_one_more_change_never_lowers_the_verdict(
     fewer = tuple(change for at, change in enumerate(whole.changes) if at in chosen)
     part = AgentDiff(whole.before, whole.after, fewer)
     assert judge(part).level <= judge(whole).level
+    for version in map(Version.parse, ("0.1.2", "1.2.3")):
+        assert version <= bump(version, judge(part).level) <= bump(version, judge(whole).level)
     assert judge(whole).level == max((c.level for c in whole.changes), default=Level.NONE)
 
 
