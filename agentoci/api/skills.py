@@ -34,14 +34,15 @@ def open_artifact(
         with open_source(engine, inside) as found:
             yield Artifact(found.target, found.root, reference)
         return
-    chosen = _newest(engine, location, version) if version and version != "*" else location
-    root = engine.transfers.ensure(str(chosen))
-    said = chosen.tag if chosen is not location else None
-    yield Artifact(engine.store, root, str(chosen), said)
+    said = None
+    if version and version != "*":
+        location, said = _newest(engine, location, version)
+    root = engine.transfers.ensure(str(location))
+    yield Artifact(engine.store, root, str(location), said)
 
 
-def _newest(engine: Engine, reference: Reference, version: str) -> Reference:
-    """The reference with the tag of the newest version in the range."""
+def _newest(engine: Engine, reference: Reference, version: str) -> tuple[Reference, str]:
+    """The reference with the tag of the newest version in the range, and that version."""
     from semver import Version
 
     from agentoci.spec.ranges import VersionRange
@@ -55,7 +56,7 @@ def _newest(engine: Engine, reference: Reference, version: str) -> Reference:
     if best is None:
         listed = ", ".join(sorted(tags)[:8]) or "none"
         raise SkillMissing(f"{reference.name}: no version in {version!r}", hint=f"tags: {listed}")
-    return replace(reference, tag=versions[best])
+    return replace(reference, tag=versions[best]), str(best)
 
 
 def _tags(engine: Engine, reference: Reference) -> list[str]:

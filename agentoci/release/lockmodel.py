@@ -26,6 +26,12 @@ def _by(parse: Any) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _check_place(text: str) -> None:
+    """A reference, or a layout (`oci:DIR`), where skills may be; raises InvalidReference."""
+    if not text.startswith("oci:"):
+        Reference.parse(text)
+
+
 def _version(value: str) -> str:
     import semver
 
@@ -48,7 +54,7 @@ class PinDocument(_Part):
     kind: Literal["image", "parent", "agent", "skill"]
     name: _Text
     version: Annotated[str, Strict(), AfterValidator(_version)] | None = None
-    reference: Annotated[str, Strict(), _by(Reference.parse)]
+    reference: Annotated[str, Strict(), _by(_check_place)]
     digest: Annotated[str, Strict(), _by(Digest.parse)]
     required: Annotated[bool, Strict()] = True
     wanted_by: _Wanted = {}
