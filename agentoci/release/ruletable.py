@@ -20,7 +20,7 @@ identity
   ~ agent.version-changed   NONE  version changed: a version says nothing by itself
   ~ agent.created-changed   NONE  date changed: a date says nothing by itself
   ~ agent.parent-changed    PATCH parent changed: what came of it has its own rules
-  ~ agent.base-changed      PATCH base image changed: what came of it has its own rules
+  ~ agent.base-changed      NONE  base image changed: what came of it has its own rules
   ~ agent.metadata-changed  PATCH metadata changed: it describes and promises nothing
 
 interface

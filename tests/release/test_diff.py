@@ -542,7 +542,7 @@ def test_configs() -> None:
     labels = {"x": "2", "z": "1"} | revision
     after = agent(env=("A=2", "C=1"), labels=labels, base="b@2", working_dir="/")
     assert found(before, after) == {
-        "agent.base-changed": "PATCH",
+        "agent.base-changed": "NONE",
         "env.added C": "MINOR",
         "env.removed B": "MINOR",
         "env.changed A": "PATCH",
