@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from agentoci.api.revisions import origin_of
 from agentoci.api.shelves import Shelf, open_shelf
 from agentoci.api.tagging import Tagged, Tagging
 from agentoci.builder.options import BuildOptions
-from agentoci.builder.report import BuildReport, Layer, Step
+from agentoci.builder.report import BuildReport, StepsOnly, WarningsOnly
 from agentoci.release.changes import AgentDiff
 from agentoci.release.history import History, release_of
 from agentoci.release.next import NOTHING, VersionTaken, choose, is_news, last_before
@@ -59,7 +58,8 @@ class Released:
 
     `digest` is None only in a plan (a dry run); `before` is the tag of the release that it was
     compared with, None for the first. When there was nothing to release, `changed` is False, and
-    `version` and `digest` are those that are there. `moved` are the tags that changed, or would.
+    `version` and `digest` are those that are there. `moved` are the tags that changed, or would;
+    `declared` is the version that the definition says.
     """
 
     repository: str
@@ -74,6 +74,7 @@ class Released:
     notes: str | None = None
     requests: int = 0
     is_plan: bool = False
+    declared: Version | None = None
 
 
 def release(
@@ -92,13 +93,10 @@ def release(
     comparing and pushing raise.
     """
     options = options or ReleaseOptions()
-    with open_shelf(engine, repository, write=not options.dry_run) as shelf:
-        build = replace(options.build, tags=(), name=options.build.name or shelf.agent)
-        work = _Work(engine, shelf, path, replace(options, build=build), report)
-        if options.dry_run:
-            return work.run()
-        with engine.writable_store.using():
-            return work.run()
+    shelf = open_shelf(engine, repository, push=not options.dry_run)
+    build = replace(options.build, tags=(), name=options.build.name or shelf.agent)
+    with engine.writable_store.using():  # what is built has no name that would keep it
+        return _Work(engine, shelf, path, replace(options, build=build), report).run()
 
 
 @dataclass(slots=True)
@@ -112,13 +110,14 @@ class _Work:
     history: History = field(default_factory=lambda: History(()))
     meanings: dict[str, Descriptor] = field(default_factory=dict)
     before: int = 0
+    declared: Version = NOTHING
 
     def run(self) -> Released:
         engine, wish = self.engine, self.options.wish
         self.before = engine.client.requests if engine.has_client else 0
-        steps = None if self.report is None else _StepsOnly(self.report)
+        steps = None if self.report is None else StepsOnly(self.report)
         candidate = self._candidate(self.options.build, steps)
-        declared = self._declared(candidate)
+        self.declared = declared = self._declared(candidate)
         self.tags = self.shelf.tags()
         self.history = History.of(self.tags)
         standing = None if wish.version is None else self.history.named(wish.version)
@@ -215,7 +214,7 @@ class _Work:
             self.engine.warn(f"{self.path}: has changes that are not committed")
         annotations = {**origin.annotations, **options.build.annotations}
         build = replace(options.build, version=str(version), annotations=annotations)
-        warnings = None if self.report is None else _WarningsOnly(self.report)
+        warnings = None if self.report is None else WarningsOnly(self.report)
         return self._candidate(build, warnings)
 
     def _candidate(self, build: BuildOptions, report: BuildReport | None) -> Descriptor:
@@ -267,30 +266,9 @@ class _Work:
 
     def _counted(self, done: Released) -> Released:
         requests = self.engine.client.requests if self.engine.has_client else 0
-        return replace(done, requests=requests - self.before, is_plan=self.options.dry_run)
-
-
-@dataclass(frozen=True, slots=True)
-class _StepsOnly:
-    """Of the first build, which does not know its version yet."""
-
-    inner: BuildReport
-
-    def step(self, step: Step, layers: Sequence[Layer]) -> None:
-        self.inner.step(step, layers)
-
-    def warning(self, text: str) -> None:
-        """The second build says it again, if it is still true."""
-
-
-@dataclass(frozen=True, slots=True)
-class _WarningsOnly:
-    """Of the second build, which repeats the steps of the first one."""
-
-    inner: BuildReport
-
-    def step(self, step: Step, layers: Sequence[Layer]) -> None:
-        """Told already."""
-
-    def warning(self, text: str) -> None:
-        self.inner.warning(text)
+        return replace(
+            done,
+            requests=requests - self.before,
+            is_plan=self.options.dry_run,
+            declared=None if self.declared == NOTHING else self.declared,
+        )

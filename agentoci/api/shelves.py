@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -63,27 +62,23 @@ class Shelf(Protocol):
         ...
 
 
-@contextlib.contextmanager
-def open_shelf(engine: Engine, text: str, *, write: bool) -> Iterator[Shelf]:
-    """The shelf that `HOST/REPOSITORY` or `oci:DIR:NAME` means.
+def open_shelf(engine: Engine, text: str, *, push: bool) -> Shelf:
+    """The shelf that `HOST/REPOSITORY` or `oci:DIR:NAME` means; nothing is made before a push.
 
-    Raises InvalidReference for an image, NoRegistry, NotALayout.
+    `push` tells that there may be one. Raises InvalidReference for an image, NoRegistry and
+    NotALayout.
     """
     location = parse_location(text)
     if not isinstance(location, LayoutLocation):
         where = engine.transfers.at_registry(repository_named(text))
-        yield RegistryShelf(engine, where, engine.client.repository(where, push=write))
-        return
+        return RegistryShelf(engine, where, engine.client.repository(where, push=push))
     if location.name is None:
         raise InvalidReference(f"{text!r} does not say what is released", hint=f"write {text}:NAME")
     if split_entry_name(location.name)[0]:
         raise InvalidReference(f"{text!r} names an image, where a repository is meant")
-    if not write:
-        yield LayoutShelf(engine, location, LayoutStore(location.folder, clock=engine.clock))
-        return
-    store = LayoutStore.create(location.folder, clock=engine.clock)
-    with store.using():
-        yield LayoutShelf(engine, location, store)
+    is_there = (location.folder / "oci-layout").exists()
+    opened = LayoutStore.open if is_there else LayoutStore
+    return LayoutShelf(engine, location, opened(location.folder, clock=engine.clock))
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,3 +60,31 @@ class NoReport:
 
     def warning(self, text: str) -> None:
         """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepsOnly:
+    """Passes the steps of a build on, and no warnings: another build is to follow and to warn."""
+
+    inner: BuildReport
+
+    def step(self, step: Step, layers: Sequence[Layer]) -> None:
+        """Pass it on."""
+        self.inner.step(step, layers)
+
+    def warning(self, text: str) -> None:
+        """Nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarningsOnly:
+    """Passes the warnings of a build on, and no steps: another build has told them."""
+
+    inner: BuildReport
+
+    def step(self, step: Step, layers: Sequence[Layer]) -> None:
+        """Nothing."""
+
+    def warning(self, text: str) -> None:
+        """Pass it on."""
+        self.inner.warning(text)

@@ -177,6 +177,8 @@ def _tell(done: Released) -> None:
         output.talk(f"  {reason.level}  {reason.title}")
     if len(done.verdict.reasons) > _SHOWN:
         output.talk(f"  and {len(done.verdict.reasons) - _SHOWN} more: `agent diff` shows them")
+    if done.declared is not None and done.declared != done.version:
+        output.talk(f"the image says {done.version}, where the definition says {done.declared}")
     for kept in done.kept:
         output.talk(f"left alone: {kept.tag} ({kept.reason})")
     also = [tag for tag in done.moved if tag != done.tag]
@@ -196,6 +198,7 @@ def _document(done: Released) -> dict[str, object]:
         "changed": done.changed,
         "dryRun": done.is_plan,
         "before": done.before,
+        "declared": None if done.declared is None else str(done.declared),
         "verdict": done.verdict.level.name,
         "reasons": [
             {"level": reason.level.name, "rule": reason.rule, "title": reason.title}

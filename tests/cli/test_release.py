@@ -30,11 +30,13 @@ def break_it(talker: Path) -> None:
 def test_release_says_what_it_did(agent: Agent, bot: str, talker: Path) -> None:
     first = agent("release", bot, talker)
     assert "the first release" in first.err
+    assert "the definition says" not in first.err
     assert f"released {bot}:2.1.0, also as 2.1, 2, latest" in first.err
     assert first.lines == [agent("inspect", "--remote", f"{bot}:2").json["digest"]]
     break_it(talker)
     second = agent("release", bot, talker)
     assert "since 2.1.0: MAJOR\n  MAJOR  required tool added: judge" in second.err
+    assert "the image says 3.0.0, where the definition says 2.1.0" in second.err
     assert f"released {bot}:3.0.0, also as 3.0, 3, latest" in second.err
     again = agent("release", bot, talker)
     assert again.out == second.out
@@ -59,6 +61,7 @@ def test_release_is_a_document(agent: Agent, bot: str, talker: Path) -> None:
         "changed": True,
         "dryRun": False,
         "before": "2.1.0",
+        "declared": "2.1.0",
         "verdict": "PATCH",
         "reasons": done["reasons"],
         "moved": ["2.1.1", "2.1", "2", "latest"],
