@@ -185,7 +185,7 @@ class _Agents:
             return {"remote": remote}
         command, *more = taking.texts(*path, "command") or [""]
         made: dict[str, Json] = {"command": command}
-        if arguments := [*more, *taking.texts(*path, "args")]:
+        if arguments := [*more, *taking.texts(*path, "args", blank=True)]:
             made["args"] = list(arguments)
         if env := self._values((*path, "env"), "${%s}"):
             made["env"] = env

@@ -67,7 +67,7 @@ class Models:
             base = own
         url = taking.text(*base, "base_url")
         if url and provider:
-            key = re.sub(r"[^A-Za-z0-9_-]", "_", provider)
+            key = re.sub(r"^(?=[\d-])|[^A-Za-z0-9_-]", "_", provider)
             endpoint = f"spec.config_template.api_endpoints.{key}"
             self._put_checked(endpoint, url, (*base, "base_url"))
 

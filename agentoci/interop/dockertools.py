@@ -99,7 +99,7 @@ class Toolsets:
             losses.note(show((*path, "ref")), reference, "Docker's MCP gateway runs it")
         else:
             command = taking.text(*path, "command") or ""
-            args = taking.texts(*path, "args")
+            args = taking.texts(*path, "args", blank=True)
             name = called_after(command, args)
             made["command"] = [command]
             put(made, "args", arguments(args, show((*path, "args")), losses))

@@ -111,8 +111,8 @@ def new_document(name: str, version: str | None = None) -> dict[str, Json]:
 
 
 def put(document: dict[str, Json], path: str, value: Json) -> None:
-    """Set a value by its dotted path, unless there is none."""
-    if value is None or value in ("", [], {}):
+    """Set a value by its dotted path, unless there is none, or a blank text."""
+    if value in (None, [], {}) or (isinstance(value, str) and not value.strip()):
         return
     *around, last = path.split(".")
     inner = document
@@ -206,6 +206,8 @@ def collect(
         inner = file.relative_to(base).as_posix()
         if file.name in _NOT_OURS:
             losses.note(shown, inner, "kept by other programs, not part of it")
+        elif "\\" in inner:
+            losses.note(shown, inner, "such a name is a path on other systems")
         elif file.is_symlink() or not file.is_file():
             losses.note(shown, inner, "a link or special file is not taken along")
         elif len(made) == MAX_FILES:

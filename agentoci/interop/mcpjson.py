@@ -117,7 +117,7 @@ def read_server(taking: Taking, path: Steps, losses: Losses) -> dict[str, Json]:
         return made
     command: list[Json] = list(taking.texts(*path, "command"))
     put(made, "command", command)
-    args = taking.texts(*path, "args")
+    args = taking.texts(*path, "args", blank=True)
     put(made, "args", arguments(args, show((*path, "args")), losses))
     env = taking.pairs(*path, "env")
     put(made, "env", settings(env, show((*path, "env")), losses))

@@ -67,17 +67,20 @@ class Taking:
         self.fault(path, f"expected a number, found {kind_of(found)}")
         return None
 
-    def texts(self, *path: str | int) -> list[str]:
-        """Take a list of texts; a single text is a list of one."""
+    def texts(self, *path: str | int, blank: bool = False) -> list[str]:
+        """Take a list of texts; a single text is a list of one. Blank ones count with `blank`."""
         found = self.take(*path)
-        if isinstance(found, str):
-            return [found]
-        for index, item in enumerate(found if isinstance(found, list) else ()):
+        items = [found] if isinstance(found, str) else found
+        if items is not None and not isinstance(items, list):
+            self.fault(path, f"expected a list, found {kind_of(items)}")
+            return []
+        made: list[str] = []
+        for index, item in enumerate(items or ()):
             if not isinstance(item, str | int | float) or isinstance(item, bool):
                 self.fault((*path, index), f"expected text, found {kind_of(item)}")
-        if found is not None and not isinstance(found, list):
-            self.fault(path, f"expected a list, found {kind_of(found)}")
-        return [str(item) for item in found] if isinstance(found, list) else []
+            elif blank or str(item).strip():
+                made.append(str(item))
+        return made
 
     def pairs(self, *path: str | int) -> dict[str, str]:
         """Take a mapping of texts."""

@@ -10,109 +10,13 @@ from typing import Any
 
 import yaml
 from hypothesis import given
-from hypothesis import strategies as st
 
 from agentoci.definition.read import check_document
 from agentoci.interop.dockeragent import from_docker_agent
 from agentoci.interop.dockerexport import to_docker_agent
 from agentoci.interop.subject import Subject
 from agentoci.spec.jsonio import Json
-
-NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,12}", fullmatch=True)
-TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(
-    str.strip
-)
-LINES = st.lists(TEXTS, min_size=1, max_size=4).map("\n".join)
-ENV = st.dictionaries(
-    st.from_regex(r"[A-Z][A-Z_]{0,8}", fullmatch=True),
-    st.sampled_from(["env:NAME", "plain", "1.10", "no"]),
-    max_size=2,
-)
-STDIO = st.fixed_dictionaries(
-    {
-        "command": st.lists(
-            st.sampled_from(["npx", "-y", "some-mcp", "--x=1"]), min_size=1, max_size=3
-        )
-    },
-    optional={"args": st.lists(TEXTS, max_size=2), "env": ENV},
-)
-REMOTE = st.fixed_dictionaries(
-    {"url": st.sampled_from(["https://example.com/mcp", "http://localhost:8000/"])},
-    optional={"headers": st.just({"Authorization": "Bearer env:TOKEN"})},
-)
-KINDS: st.SearchStrategy[dict[str, Any]] = st.one_of(
-    st.builds(lambda mcp: {"mcp": mcp}, STDIO | REMOTE),
-    st.just({"a2a": {"card": "https://example.com/card.json"}}),
-    st.just({"http": {"url": "https://example.com/api"}}),
-    st.just({"skill": {"reference": "example.com/skills/pdf:1"}}),
-    st.fixed_dictionaries({}, optional={"version": st.sampled_from(["*", ">=1.0"])}),
-)
-TOOLS = st.lists(
-    st.tuples(
-        st.fixed_dictionaries(
-            {"name": NAMES}, optional={"interface": LINES, "required": st.booleans()}
-        ),
-        KINDS,
-    ).map(lambda parts: {**parts[0], **parts[1]}),
-    max_size=4,
-    unique_by=lambda tool: tool["name"],
-)
-SPECS = st.fixed_dictionaries(
-    {},
-    optional={
-        "interface": LINES,
-        "requires": st.fixed_dictionaries({}, optional={"tools": TOOLS}),
-        "knowledge": st.just({"static": ["a.md"]}),
-        "behavior": st.fixed_dictionaries(
-            {},
-            optional={
-                "memory": st.fixed_dictionaries(
-                    {"level": st.sampled_from(["BASIC", "SMART"])},
-                    optional={"persistence": st.booleans(), "max_size": st.just("1MB")},
-                ),
-                "exploration": st.just({"project_exploration": True}),
-                "execution": st.just({"timeout_seconds": 5}),
-            },
-        ),
-        "config_template": st.fixed_dictionaries(
-            {},
-            optional={
-                "llm": st.fixed_dictionaries(
-                    {},
-                    optional={
-                        "supported_models": st.lists(
-                            st.sampled_from(["openai/gpt-4o", "dmr/ai/qwen3", "claude-3", "mine"]),
-                            unique=True,
-                        ),
-                        "temperature": st.just({"default": 0.5, "max": 1}),
-                    },
-                ),
-                "api_endpoints": st.just({"openai": "https://example.com/v1"}),
-            },
-        ),
-        "constraints": st.just(
-            [
-                {"id": "max_iterations", "validation": "max_iterations <= 7"},
-                {"id": "other", "description": "Other"},
-            ]
-        ),
-        "invariants": st.lists(TEXTS, max_size=2, unique=True),
-    },
-)
-DOCUMENTS = st.builds(
-    lambda name, version, extra, spec: {
-        "apiVersion": "agent/v1",
-        "kind": "AgentDefinition",
-        "metadata": {"name": name, "version": version, **extra},
-        "spec": spec,
-    },
-    NAMES,
-    st.sampled_from(["0.0.0", "1.2.3", "2.0.0-rc.1"]),
-    st.fixed_dictionaries(
-        {}, optional={"author": TEXTS, "description": LINES, "tags": st.just(["x"])}
-    ),
-    SPECS,
-)
+from tests.convert.documents import DOCUMENTS
 
 
 def leaves(value: Json, path: str = "") -> Iterator[tuple[str, Json]]:
