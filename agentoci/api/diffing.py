@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from agentoci._internal.threads import each
 from agentoci.api.ends import entry_meant, find_in_layout
 from agentoci.api.locations import ArchiveLocation, LayoutLocation, parse_any_location
 from agentoci.builder.options import BuildOptions
@@ -74,7 +75,12 @@ def diff(
         before, after = _open_both(engine, (a, b), stack, options)
         if before.image.root.digest == after.image.root.digest:
             return AgentDiff(before.side, after.side, ())
-        return compare(*open_both(before, after), texts=texts)
+        return compare(*open_both(before, after, workers=_workers(engine)), texts=texts)
+
+
+def _workers(engine: Engine) -> int:
+    """At a registry both sides wait for their answers together."""
+    return 2 if engine.has_client else 1
 
 
 def next_version(found: AgentDiff, verdict: Verdict) -> str | None:
@@ -94,18 +100,21 @@ def _open_both(
 ) -> list[OpenedImage]:
     """Both sides, the images first: a folder that gives its agent no name takes the other's."""
     paths = {text: path for text in texts if (path := as_path(engine, text)) is not None}
-    found: dict[str, OpenedImage] = {}
-    for text in texts:
-        if text not in paths:
-            source, root = _locate(engine, text, stack)
-            found[text] = OpenedImage.open(source, root, reference=text)
-    name = next((opened.image.name for opened in found.values()), None)
+    places = [(text, *_locate(engine, text, stack)) for text in texts if text not in paths]
+    opened_images = each(_open, places, workers=_workers(engine), name="diff")
+    found = {opened.reference: opened for opened in opened_images}
+    name = opened_images[0].image.name if opened_images else None
     if paths:
         stack.enter_context(engine.writable_store.using())
     for text, path in paths.items():
         root = build_candidate(engine, path, options, name=name)
         found[text] = OpenedImage.open(engine.store, root, reference=text)
     return [found[text] for text in texts]
+
+
+def _open(place: tuple[str, Fetcher, Descriptor]) -> OpenedImage:
+    text, source, root = place
+    return OpenedImage.open(source, root, reference=text)
 
 
 def as_path(engine: Engine, text: str) -> Path | None:

@@ -141,11 +141,15 @@ class OpenedImage:
             )
 
 
-def open_both(before: OpenedImage, after: OpenedImage) -> tuple[AgentView, AgentView]:
-    """Both agents; an interface layer that both have is read once."""
-    first = before.view()
-    same = before.image.manifest.layers[-1].digest == after.image.manifest.layers[-1].digest
-    return first, after.view(first.files if same else None)
+def open_both(
+    before: OpenedImage, after: OpenedImage, *, workers: int = 1
+) -> tuple[AgentView, AgentView]:
+    """Both agents, by two `workers` at once; an interface layer that both have is read once."""
+    if before.image.manifest.layers[-1].digest == after.image.manifest.layers[-1].digest:
+        first = before.view()
+        return first, after.view(first.files)
+    first, second = each(OpenedImage.view, [before, after], workers=workers, name="diff")
+    return first, second
 
 
 def hold_the_same(
