@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agentoci._internal import files, limits
-from agentoci.agentfile.nodes import Agentfile, Require, Stage
+from agentoci.agentfile.nodes import Agentfile, Definition, Require, Stage
 from agentoci.builder.bindings import is_folder, is_same, tools_of
 from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile, copy_folder
@@ -26,7 +26,6 @@ from agentoci.spec.reference import Reference
 
 if TYPE_CHECKING:
     from agentoci.content.protocols import Fetcher
-    from agentoci.interop.skilllayouts import SkillFolder
     from agentoci.spec.descriptor import Descriptor
 
 FOLDER: Final = "agent/knowledge/skills"
@@ -161,39 +160,54 @@ class SkillPlanner:
         """
         plans: list[LayerPlan] = []
         resolved: dict[str, Mapping[str, Json]] = {}
+        owners: dict[str, str] = {}
         for tool in tools_of(document):
             if "skill" not in tool or self._is_in_base(tool, known):
                 continue
             name = str(tool["name"])
-            try:
-                found = self._skills(name, tool)
-            except (NotFound, Unreachable) as exc:
-                if tool.get("required") is not False:
-                    raise self._located(name, exc) from exc
-                self.warn(f"without the optional skill {name}: {exc.message}")
+            found = self._found(name, tool)
+            if found is None:
                 continue
-            except (Invalid, AgentociError) as exc:
-                if isinstance(exc, SourceFaults):
-                    raise
-                raise self._located(name, exc) from exc
-            self._refuse_mixing(name, found.files, base)
-            created_by = f"skill {name}"
-            plans.append(LayerPlan(LayerKind.KNOWLEDGE, tuple(found.files), created_by))
+            self._refuse_mixing(name, found, base, owners)
+            plans.append(LayerPlan(LayerKind.KNOWLEDGE, tuple(found.files), f"skill {name}"))
             resolved[name] = found.resolved
         return Skills(tuple(plans), resolved)
 
+    def _found(self, name: str, tool: Mapping[str, Json]) -> _Found | None:
+        """The skills of one requirement; None for an optional one that cannot be had."""
+        try:
+            return self._skills(name, tool)
+        except SourceFaults:
+            raise
+        except (NotFound, Unreachable) as exc:
+            if tool.get("required") is not False:
+                raise self._located(name, exc) from exc
+            self.trace.replayable = False  # it may be there the next time
+            self.warn(f"without the optional skill {name}: {exc.message}")
+            return None
+        except AgentociError as exc:
+            raise self._located(name, exc) from exc
+
     def _is_in_base(self, tool: Mapping[str, Json], known: Sequence[Json]) -> bool:
+        """Whether the base has it, and nothing here asks for it anew."""
         name = tool["name"]
-        if any(isinstance(i, Require) and i.name == name for i in self.stage.instructions):
+        said = [i for i in self.stage.instructions if isinstance(i, Require) and i.name == name]
+        if said or self._is_said_by_definition(tool):
             return False
         for binding in known:
-            if not isinstance(binding, dict) or binding.get("name") != name:
-                continue
-            there = binding.get("resolved")
-            pin = self.pins.get(str(name), {}).get("digest")
-            same_digest = pin is None or (isinstance(there, dict) and there.get("digest") == pin)
-            return there is not None and is_same(tool, binding) and same_digest
+            if isinstance(binding, dict) and binding.get("name") == name:
+                there = binding.get("resolved")
+                pin = self.pins.get(str(name), {}).get("digest")
+                fits = pin is None or (isinstance(there, dict) and there.get("digest") == pin)
+                return there is not None and is_same(tool, binding) and fits
         return False
+
+    def _is_said_by_definition(self, tool: Mapping[str, Json]) -> bool:
+        """Whether a definition of this context names a folder that is here: it may have changed."""
+        skill = tool["skill"]
+        path = skill.get("path") if isinstance(skill, dict) else None
+        defines = any(isinstance(i, Definition) for i in self.stage.instructions)
+        return defines and isinstance(path, str) and self.context.lookup(path) is not None
 
     def _skills(self, name: str, tool: Mapping[str, Json]) -> _Found:
         block = tool["skill"]
@@ -223,7 +237,7 @@ class SkillPlanner:
         if select not in (None, skill.name):
             raise SkillMissing(f"the skill in {path!r} is called {skill.name!r}")
         copied = copy_folder(self.context, found.path, f"{FOLDER}/{skill.name}")
-        return _Found(copied, {"skills": [skill.name]})
+        return _Found(copied, [skill.name], {"skills": [skill.name]})
 
     def _from_artifact(
         self, name: str, tool: Mapping[str, Json], reference: str, select: str | None
@@ -249,14 +263,15 @@ class SkillPlanner:
             for file in copy_folder(context, each.path, f"{FOLDER}/{each.skill.name}")
         ]
         copied.sort(key=lambda file: file.entry.path)
+        names = [each.skill.name for each in chosen]
         resolved: dict[str, Json] = {
             "reference": str(pin.get("reference") or artifact.reference),
             "digest": str(root.digest),
-            "skills": _names(chosen),
+            "skills": [*names],
         }
         if isinstance(is_version := pin.get("version", artifact.version), str):
             resolved["version"] = is_version
-        return _Found(copied, resolved)
+        return _Found(copied, names, resolved)
 
     def _note(self, artifact: Artifact, *, chosen: bool) -> None:
         """What the build read: it is not replayed when a tag has moved, or there are more now."""
@@ -268,10 +283,16 @@ class SkillPlanner:
             self.trace.images[reference.tagged] = str(artifact.root.digest)
 
     def _refuse_mixing(
-        self, name: str, found: Sequence[CopiedFile], base: Sequence[FileEntry]
+        self, name: str, found: _Found, base: Sequence[FileEntry], owners: dict[str, str]
     ) -> None:
         """A skill is one thing: its files are never mixed with those of another version."""
-        paths = {file.entry.path for file in found}
+        for skill in found.names:
+            if skill in owners:
+                message = f"{owners[skill]} and {name} both bring the skill {skill!r}"
+                hint = "require it once; skill:REFERENCE#NAME takes one of several"
+                raise self._located(name, Invalid(message, hint=hint))
+            owners[skill] = name
+        paths = {file.entry.path for file in found.files}
         folders = {"/".join(path.split("/")[:4]) + "/" for path in paths}
         for entry in base:
             if entry.path not in paths and any(entry.path.startswith(f) for f in folders):
@@ -292,6 +313,7 @@ class _Found:
     """The files of the skills of one requirement, and what it turned out to be."""
 
     files: list[CopiedFile]
+    names: list[str]
     resolved: dict[str, Json]
 
 
@@ -312,7 +334,3 @@ def _read(path: str, limit: int) -> bytes:
         return files.read_at_most(Path(path), limit)
     except OSError as exc:
         raise reading_failed(path, exc) from exc
-
-
-def _names(chosen: Sequence[SkillFolder]) -> list[Json]:
-    return [each.skill.name for each in chosen]

@@ -267,7 +267,21 @@ class ToolRequirement(Block):
                 hint="leave it out; which one it is stands in its command or URL",
                 at=("version",),
             )
+        if self.skill is not None and "version" in self.model_fields_set:
+            _check_chosen_by_version(self.skill)
         return self
+
+
+def _check_chosen_by_version(skill: SkillSource) -> None:
+    """Refuse a version for a skill that is one version already."""
+    text = skill.reference or ""
+    whole = skill.reference is None or text.startswith("oci:")
+    if whole or Reference.parse(text).name != text:
+        raise refused(
+            "which version it is stands in 'skill'",
+            hint="leave 'version' out, or the tag of the reference: HOST/TEAM/NAME",
+            at=("version",),
+        )
 
 
 Tools = Annotated[tuple[ToolRequirement, ...], unique("name")]

@@ -15,7 +15,7 @@ from agentoci.builder.context import Context
 from agentoci.builder.located import Located
 from agentoci.builder.replay import Trace
 from agentoci.builder.skills import SkillRequirement, skill_requirements
-from agentoci.errors import SourceFaults
+from agentoci.errors import AgentociError, SourceFaults
 from agentoci.store.layout import LayoutStore
 from tests.builder.workshop import Workshop
 from tests.interop_formats import layouts
@@ -214,6 +214,44 @@ def test_versions_of_a_skill_are_not_mixed(copied: Workshop) -> None:
     shutil.rmtree(copied.context / f"skills/{NAME}/scripts")
     with pytest.raises(Located, match=r"scripts/clean\.py', which this version of the skill has"):
         copied.build_text(f"FROM base:1\nREQUIRE skill:skills/{NAME}\n", "child:1")
+
+
+def test_a_skill_comes_once(copied: Workshop) -> None:
+    text = f"FROM scratch\nREQUIRE skill:skills/{NAME}\nREQUIRE skill:./skills/{NAME} AS again\n"
+    with pytest.raises(Located, match=f"{NAME} and again both bring the skill '{NAME}'"):
+        copied.build_text(text)
+
+
+def test_a_definition_renews_its_skills_over_a_base(copied: Workshop) -> None:
+    tool = f"{{name: t, skill: ./skills/{NAME}}}"
+    definition = "apiVersion: agent/v1\nkind: AgentDefinition\n"
+    definition += "metadata: {name: bot, version: 0.1.0-dev}\n"
+    definition += f"spec: {{interface: x, requires: {{tools: [{tool}]}}}}\n"
+    copied.write("bot.agentdef", definition)
+    copied.build_text("FROM scratch\nDEFINITION bot.agentdef\n", "base:1")
+    copied.write(f"skills/{NAME}/extra.md", "more\n")
+    plain = copied.build_text("FROM base:1\n", "plain:1")
+    renewed = copied.build_text("FROM base:1\nDEFINITION bot.agentdef\n", "renewed:1")
+    added = f"knowledge/skills/{NAME}/extra.md"
+    assert added not in copied.copied(plain)
+    assert added in copied.copied(renewed)
+
+
+def test_an_optional_skill_is_taken_once_it_is_there(workshop: Workshop) -> None:
+    store = layout_of(workshop)
+    store.tag(layouts.raw_files(store, SKILLS / ALL[0]), "other:1")
+    text = f"FROM scratch\nREQUIRE --optional skill:oci:{store.root}:t:1 AS t\n"
+    assert workshop.copied(workshop.build_text(text)) == {}
+    store.tag(layouts.raw_files(store, SKILLS / NAME), "t:1")
+    assert workshop.copied(workshop.build()) == expected(NAME)
+
+
+def test_a_secret_in_a_skill_fails_the_build(copied: Workshop) -> None:
+    secret = "-".join(("sk", "ant", "api03", "A1b2C3d4" * 12))
+    copied.write(f"skills/{NAME}/references/keys.md", f"key: {secret}\n")
+    with pytest.raises(AgentociError, match="secret") as caught:
+        copied.build_text(f"FROM scratch\nREQUIRE skill:skills/{NAME}\n")
+    assert secret not in str(caught.value)
 
 
 def test_a_pin_decides_which_one_it_is(workshop: Workshop) -> None:

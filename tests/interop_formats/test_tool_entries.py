@@ -123,6 +123,20 @@ BAD = [
     ("skill: Team/Pdf", 11, 16, "'Pdf' is not a name", "lower case"),
     ("skill: 'oci:'", 11, 16, "names no folder", "oci:DIR:NAME"),
     ("skill: ../pdf", 11, 16, "leads out of the context", "a folder of what is built"),
+    (
+        "skill: a/b:1\nversion: '1'",
+        12,
+        18,
+        "which version it is stands in 'skill'",
+        "leave 'version'",
+    ),
+    (
+        "skill: ./a\nversion: '1'",
+        12,
+        18,
+        "which version it is stands in 'skill'",
+        "leave 'version'",
+    ),
     ("skill: {path: a, reference: b}", 11, 16, "are both given", "keep one"),
 ]
 
