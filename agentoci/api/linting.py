@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from agentoci.definition.variables import VARIABLES, Variable
 from agentoci.lint.findings import Edit, Finding, Severity
@@ -25,6 +26,7 @@ __all__ = [
     "Finding",
     "Fixed",
     "LintOptions",
+    "Mended",
     "Rule",
     "Severity",
     "UnknownRule",
@@ -32,6 +34,7 @@ __all__ = [
     "Variable",
     "fix",
     "lint",
+    "mend",
     "to_sarif",
     "validate",
 ]
@@ -45,3 +48,28 @@ def lint(engine: Engine, context: Path, options: LintOptions | None = None) -> l
     there is nothing to lint.
     """
     return _lint(context, options or LintOptions(), store=engine.store)
+
+
+_MAX_ROUNDS: Final = 5
+"""A file that can be read again may show more that can be mended; each edit leaves less of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """The lines that were changed, and what is found afterwards."""
+
+    fixed: tuple[Fixed, ...]
+    left: tuple[Finding, ...]
+
+
+def mend(engine: Engine, context: Path, options: LintOptions | None = None) -> Mended:
+    """Lint and make the safe edits, until there are none. Raises as `lint` does."""
+    fixed: list[Fixed] = []
+    findings = lint(engine, context, options)
+    for _ in range(_MAX_ROUNDS):
+        made = fix(findings)
+        if not made:
+            break
+        fixed += made
+        findings = lint(engine, context, options)
+    return Mended(tuple(fixed), tuple(findings))

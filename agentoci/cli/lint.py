@@ -124,12 +124,15 @@ def lint_command(
       agent lint --strict --format sarif ./coordinator >lint.sarif
       agent lint --fix --disable base-unpinned .
     """
-    from agentoci.api.linting import LintOptions, fix, lint
+    from agentoci.api.linting import LintOptions, lint, mend
 
     options = LintOptions(file, dict(build_args), frozenset(disabled), frozenset(allowed))
-    findings = lint(engine, path, options)
+    findings: Sequence[Finding]
     if fixing:
-        _show_fixes(fix(findings))
+        mended = mend(engine, path, options)
+        _show_fixes(mended.fixed)
+        findings = mended.left
+    else:
         findings = lint(engine, path, options)
     _show(findings, form)
     _conclude(findings, strict=strict)

@@ -8,6 +8,7 @@ no loops but over lists of bounded length, and those are not nested.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -31,8 +32,8 @@ __all__ = [
     "compile_expression",
 ]
 
-MAX_DEPTH: Final = 200
-"""Of the syntax tree: 18 nested parentheses, or as many terms of one `&&`; the evaluator recurs."""
+MAX_DEPTH: Final = 140
+"""Of the syntax tree: 12 nested parentheses, or 130 terms of one `&&`; the evaluator recurs."""
 
 MAX_ITEMS: Final = 1000
 """Of a list that an expression is given: `all` and `exists` go through it."""
@@ -140,7 +141,11 @@ def _environment() -> celpy.Environment:
     """One for the process. It interprets: celpy's other runner would make Python source of it."""
     import celpy
 
-    return celpy.Environment(runner_class=celpy.InterpretedRunner)
+    limit = sys.getrecursionlimit()
+    try:
+        return celpy.Environment(runner_class=celpy.InterpretedRunner)
+    finally:
+        sys.setrecursionlimit(limit)  # celpy raises it for the whole process; MAX_DEPTH needs not
 
 
 def _parse(text: str) -> lark.Tree[lark.Token]:

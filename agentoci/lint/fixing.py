@@ -24,8 +24,8 @@ class Fixed:
 def fix(findings: Iterable[Finding]) -> list[Fixed]:
     """Make the edits of the findings; files are replaced whole or stay as they are.
 
-    Of edits that overlap the first one is made. A file that changed since it was linted, so that an
-    edit's line is not there any more, is left alone. The mode of a file stays.
+    Of edits that overlap the first one is made. A file that is not UTF-8, or changed since it was
+    linted so that an edit's line is not there any more, is left alone. The mode of a file stays.
     """
     by_file: dict[str, list[Edit]] = {}
     for finding in findings:
@@ -40,7 +40,10 @@ def fix(findings: Iterable[Finding]) -> list[Fixed]:
 def _fix_file(path: Path, edits: Sequence[Edit]) -> list[Fixed]:
     raw = path.read_bytes()
     mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
-    lines = raw[len(mark) :].decode("utf-8").split("\n")
+    try:
+        lines = raw[len(mark) :].decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        return []
     if any(edit.line > len(lines) for edit in edits):
         return []
     made: list[Fixed] = []

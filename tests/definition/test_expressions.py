@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+import sys
 import time
 
 import hypothesis
@@ -358,3 +359,16 @@ def test_constraints_that_are_added_to_a_parent_are_read_too():
     )
     with pytest.raises(SourceFaults, match="unknown variable 'x'"):
         check_expressions(text.encode(), file="x.agentdef")
+
+
+def from_deep_inside(depth: int, compiled: Expression) -> bool:
+    return from_deep_inside(depth - 1, compiled) if depth else compiled.evaluate({})
+
+
+@pytest.mark.parametrize(
+    "text", ["(" * 12 + "true" + ")" * 12, " && ".join(["true"] * 120), "!" * 120 + "true"]
+)
+def test_what_compiles_can_be_evaluated_from_deep_inside_a_program(text: str):
+    before = sys.getrecursionlimit()
+    assert from_deep_inside(150, compile_expression(text)) is True
+    assert sys.getrecursionlimit() == before

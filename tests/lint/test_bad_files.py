@@ -436,7 +436,7 @@ FILES_BESIDE = {
         "build-invalid",
         1,
         1,
-        "mcpServers",
+        "the file lists no MCP servers",
         "",
         "mcp.json",
     ),

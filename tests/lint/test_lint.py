@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from agentoci.api.engine import Engine
-from agentoci.api.linting import RULES, Edit, LintOptions, fix, lint, to_sarif
+from agentoci.api.linting import RULES, Edit, LintOptions, fix, lint, mend, to_sarif
 from agentoci.config.settings import read_settings
 from agentoci.errors import Fault
 from agentoci.lint.findings import Finding, Severity
@@ -378,6 +378,16 @@ def test_a_file_that_became_shorter_is_left_alone(context: Path):
     finding = Finding("instruction-case", Severity.NOTE, Fault("Agentfile", 9, 1, "x"), edit)
     assert fix([finding]) == []
     assert (context / "Agentfile").read_text() == "FROM scratch\n"
+
+
+def test_what_comes_to_light_by_mending_is_mended_too(engine: Engine, context: Path):
+    write(context, {"Agentfile": "from scratch \nMAINTAINER me\n"})
+    mended = mend(engine, context)
+    assert [(each.line, each.before) for each in mended.fixed] == [
+        (2, "MAINTAINER me"),
+        (1, "from scratch "),
+    ]
+    assert not any(finding.fix for finding in mended.left)
 
 
 @hypothesis.given(
