@@ -12,6 +12,11 @@ from agentoci.release.textdiff import diff_texts
 
 _HEADING: Final = re.compile(r"#{1,6}\s+(?P<title>.*?)\s*#*\s*")
 _ITEM: Final = re.compile(r" {0,1}(?:[-*+]|\d{1,9}[.)])\s+(?P<item>\S.*)")
+_LABEL: Final = re.compile(
+    r" {0,3}(?:\*\*|__)?(?P<title>[^\s*_:\uff1a-][^*_:\uff1a]*)"
+    r"(?:[:\uff1a](?:\*\*|__)?|(?:\*\*|__)[:\uff1a]?)\s*"
+)
+"""A line that heads a list without being a heading: `Inputs:`, `**Output**`."""
 _FENCE: Final = re.compile(r"\s{0,3}(?:```|~~~)")
 _NAME: Final = re.compile(r"(?P<name>.+?)\s*(?:[:(\uff1a\uff08]|\s[-\u2013\u2014]\s|$)")
 """Up to a colon, a bracket or a dash; the Chinese ones included."""
@@ -44,20 +49,22 @@ class Interface:
                 continue
             if heading := _HEADING.fullmatch(line):
                 items = made._below(heading["title"])
+            elif label := _LABEL.fullmatch(line):
+                items = made._listed(label["title"])
             elif items is not None and (item := _ITEM.fullmatch(line)):
                 items.setdefault(_name_of(item["item"]), item["item"])
         return made
 
     def _below(self, title: str) -> dict[str, str] | None:
         """Note a heading; where the items below it belong."""
-        plain = title.strip("*_ :\uff1a").lower()
-        if plain in INPUTS:
-            return self.inputs
-        if plain in OUTPUTS:
-            return self.outputs
-        if title not in self.headings:
+        items = self._listed(title)
+        if items is None and title not in self.headings:
             self.headings.append(title)
-        return None
+        return items
+
+    def _listed(self, title: str) -> dict[str, str] | None:
+        plain = title.strip("*_ :\uff1a").lower()
+        return self.inputs if plain in INPUTS else self.outputs if plain in OUTPUTS else None
 
 
 def compare_interfaces(before: str | None, after: str | None) -> Iterator[Change]:

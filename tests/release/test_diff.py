@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from agentoci.definition.read import read_definition
+from agentoci.release.interfacediff import Interface
 from agentoci.release.rules import Level, rules
 from agentoci.release.textdiff import MAX_COMPARED_LINES, MAX_SHOWN_LINES, diff_bytes, diff_texts
+from tests.definition.samples import written_definitions
 from tests.release.agents import MemoryFiles, agent, changes, diff, found, spec
 
 INTERFACE = """\
@@ -479,6 +482,38 @@ FILES = {
     "agent/knowledge/b.md": b"b\n",
     "agent/tools/run.sh": b"echo\n",
 }
+
+
+WRITTEN = [
+    "### Input\n- {}: words\n### Output\n- other: words",
+    "### Input\n\nWhat I take:\n\n#### Inputs\n* `{}` - words\n",
+    "**Inputs**\n1. **{}**: words\n\nNotes:\n- none: yet\n",
+    "Inputs:\n- {} (a text)\n  - deep: down\n",
+    "## 输入\N{FULLWIDTH COLON}\n- {}\N{FULLWIDTH COLON}说明\n## 示例\n输入: x",
+    "# Parameters #\n+ {}\n",
+]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_inputs_as_people_write_them(text: str) -> None:
+    read = Interface.read(text.format("task"))
+    assert list(read.inputs) == ["task"]
+    renamed = found(agent(interface(text.format("task"))), agent(interface(text.format("job"))))
+    assert renamed == {
+        "interface.input-added job": "MINOR",
+        "interface.input-removed task": "MAJOR",
+        "interface.reworded": "PATCH",
+    }
+
+
+def test_the_interface_of_the_specification() -> None:
+    written = [text for text in written_definitions() if "### 输入" in text]
+    if not written:
+        pytest.skip("the architecture's text is not here")
+    read = Interface.read(str(read_definition(written[0].encode(), file="it").spec.interface))
+    assert read.headings == ["零知识协调器", "示例"]
+    assert list(read.inputs) == ["task_description", "success_criteria"]
+    assert list(read.outputs) == ["execution_result", "status_report"]
 
 
 def test_files_that_come_go_and_change() -> None:
