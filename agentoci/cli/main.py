@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "images": ("images", "List the images of the local store."),
     "inspect": ("images", "Show what an image is, here or at its registry."),
     "history": ("images", "Show the steps and layers of an image."),
-    "show": ("show", "Show the definition of an agent, parents merged if you like."),
+    "show": ("show", "Show the definition of an image, a file or a folder."),
     "diff": ("diff", "Show what changed between two agents, and how much it matters."),
     "tag": ("images", "Give an image another name."),
     "rmi": ("images", "Remove images."),

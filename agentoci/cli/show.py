@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @access_options(credentials=False)
 @click.pass_obj
 def show_command(engine: Engine, source: str, form: str, *, effective: bool) -> None:
-    """Show the definition of an image, of an .agentdef, or of a folder.
+    """Show the definition of an image, a file or a folder.
 
     As its author wrote it, with what the Agentfile changed. With --effective the parents are
     merged, and every value has its origin: in YAML as a comment, in JSON under "origins" by JSON

@@ -300,7 +300,7 @@ def test_a_tree_made_by_hand(agent: Agent, tmp_path: Path):
 def test_a_tree_moves_no_tag_silently(agent: Agent, stocked: Path, tmp_path: Path, talker: Path):
     tree = save_tree(agent, tmp_path / "tree.tar", "talker:1.0")
     (talker / "notes.md").write_text("other notes")
-    agent("build", "-t", "talker:1.0", talker)
+    agent("build", "--replace", "-t", "talker:1.0", talker)
     assert "--replace" in agent("load", stdin=tree, code=7).err
     agent("load", "--replace", stdin=tree)
 

@@ -164,15 +164,17 @@ def test_a_bad_definition_shows_line_and_near_miss(agent: Agent, tmp_path: Path)
     assert "name" in refused.err
 
 
-def test_a_definition_with_a_parent_is_not_built(agent: Agent, tmp_path: Path):
+def test_a_definition_whose_parent_is_nowhere(agent: Agent, tmp_path: Path):
     folder = tmp_path / "definition"
     folder.mkdir()
     (folder / "bot.agentdef").write_text(
         "apiVersion: agent/v1\nkind: AgentDefinition\n"
         "metadata:\n  name: bot\n  version: 1.0.0\n  parent: base@1.0.0\nspec: {inherit: all}\n"
     )
-    refused = agent("build", "-t", "bot:1", folder, code=2)
-    assert "parent" in refused.err
+    refused = agent("build", "-t", "bot:1", folder, code=6)
+    assert "bot.agentdef:6:11: parent base@1.0.0 is neither in the folder" in refused.err
+    assert "(bot@1.0.0 → base@1.0.0)" in refused.err
+    assert "      ^^^^^^^^^^" in refused.err
 
 
 def test_a_build_argument_without_a_value(agent: Agent, talker: Path):

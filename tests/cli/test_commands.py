@@ -163,7 +163,7 @@ def test_a_build_tells_steps_layers_and_what_was_cached(agent: Agent, talker: Pa
     for row in (r"tools +1 +\d+ B +[0-9a-f]{12}", r"knowledge +1 +\d+ B", r"interface +2 +\d+ B"):
         assert re.search(rf"^{row}", first.err, re.MULTILINE)
     (talker / "notes.md").write_text("Talk is silver.\n")
-    second = agent("build", "-t", "talker:1.0", talker)
+    second = agent("build", "--replace", "-t", "talker:1.0", talker)
     assert "COPY talk.sh /agent/tools/talk.sh  CACHED" in second.err
     assert "COPY notes.md /agent/knowledge/notes.md\n" in second.err
     assert second.out != first.out
@@ -202,7 +202,7 @@ def test_build_arguments_count(agent: Agent, talker: Path):
     )
     agent("build", "-t", "talker:1.0", talker)
     assert "SAID=nothing" in agent("inspect", "talker:1.0").json["config"]["Env"]
-    agent("build", "--build-arg", "WORD=much", "-t", "talker:1.0", talker)
+    agent("build", "--replace", "--build-arg", "WORD=much", "-t", "talker:1.0", talker)
     assert "SAID=much" in agent("inspect", "talker:1.0").json["config"]["Env"]
 
 

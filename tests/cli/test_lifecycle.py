@@ -112,7 +112,7 @@ def test_variables_of_image_and_user(
 ):
     monkeypatch.setenv("HOST_SECRET", "hush")
     (talker / "talk.sh").write_text("env\n")
-    agent("build", "-t", "teller:1", talker)
+    agent("build", "--replace", "-t", "teller:1", talker)
     said = agent("run", "-e", "TASK=a=b c", "--env", "GREETING=hi", "teller:1").lines
     assert "TASK=a=b c" in said
     assert "GREETING=hi" in said
@@ -317,7 +317,7 @@ def test_detached_runs_do_not_remove_themselves(agent: Agent, stocked: Path):
 def test_a_program_that_is_not_there(agent: Agent, talker: Path):
     agentfile = (talker / "Agentfile").read_text()
     (talker / "Agentfile").write_text(agentfile.replace('"/bin/sh"', '"no-such-program"'))
-    agent("build", "-t", "lame:1", talker)
+    agent("build", "--replace", "-t", "lame:1", talker)
     failed = agent("run", "--name", "bot", "lame:1", code=None)
     assert failed.code in (6, 127)
     assert "no-such-program" in failed.err

@@ -143,7 +143,7 @@ def test_an_image_profile_base_gives_the_same_agent(
         (tmp_path / "child" / "Agentfile").write_text(
             f"FROM talker:{tag}\nSET learning.enabled=true\n"
         )
-        built = agent("build", "-t", f"child:{tag}", tmp_path / "child")
+        built = agent("build", "--replace", "-t", f"child:{tag}", tmp_path / "child")
         digests.append(
             [row["diffId"] for row in agent("inspect", built.out.strip()).json["layers"]]
         )
