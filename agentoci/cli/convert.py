@@ -38,7 +38,7 @@ _TO = ("a2a-card", "skill", "docker-agent", "mcp-server")
 @click.option("--name", help="Name of the agent (--from), or of the MCP server (--to mcp-server).")
 @click.option("--url", help="Where the agent answers (--to a2a-card).")
 @click.option("--strict", is_flag=True, help="Write nothing when something would be lost (exit 3).")
-@click.option("-f", "--force", is_flag=True, help="Overwrite files.")
+@click.option("--force", is_flag=True, help="Overwrite files.")
 @format_option
 @access_options()
 @click.argument("thing")
