@@ -1,6 +1,6 @@
 """What the expression of a constraint may speak of: each variable, its kind and when it is known.
 
-This table is the documentation too (`agent lint --explain-variables` prints it). What follows from
+This table is the documentation too (`agent lint --variables` prints it). What follows from
 the definition is known at build; the rest is what the runtime watches while the agent works.
 """
 

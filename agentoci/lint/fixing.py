@@ -9,11 +9,15 @@ from pathlib import Path
 
 from agentoci._internal.files import write_atomically
 from agentoci.lint.findings import Edit, Finding
+from agentoci.scan.content import without_secrets
 
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
-    """A line that was changed: as it was, and as it is now; None when it was removed."""
+    """A line that was changed: as it was, and as it is now; None when it was removed.
+
+    Secrets are redacted.
+    """
 
     file: str
     line: int
@@ -54,7 +58,8 @@ def _fix_file(path: Path, edits: Sequence[Edit]) -> list[Fixed]:
     for number in sorted({edit.line for edit in edits if edit.column > 0}):
         before = lines[number - 1]
         after = _edited(before, [e for e in edits if e.line == number and e.column > 0])
-        made.append(Fixed(str(path), number, before, after))
+        shown = without_secrets(after) if after is not None else None
+        made.append(Fixed(str(path), number, without_secrets(before), shown))
         if after is None:
             gone.add(number - 1)
         else:

@@ -13,6 +13,7 @@ from agentoci.builder.copying import CopiedFile
 from agentoci.definition.places import Located
 from agentoci.definition.places import Path as Keys
 from agentoci.errors import Fault
+from agentoci.lint.discretion import discreet
 from agentoci.lint.findings import Edit, Finding
 from agentoci.lint.rules import family, rule_of
 from agentoci.spec.jsonio import Json
@@ -72,7 +73,7 @@ class Subject:
         """Report a finding of a rule, unless the rule is switched off."""
         if not {rule, family(rule)} & self.options.disabled:
             severity = rule_of(rule).severity
-            self.findings.append(Finding(rule, severity, fault, fix, secret))
+            self.findings.append(Finding(rule, severity, discreet(fault), fix, secret))
 
     def at_instruction(
         self, place: Place, message: str, *, width: int = 1, hint: str | None = None

@@ -9,6 +9,7 @@ from typing import Final
 
 from agentoci._internal import files, limits
 from agentoci.errors import AgentociError, Fault, Invalid, NotFound, SourceFaults
+from agentoci.lint.discretion import discreet
 
 
 class UnknownKind(Invalid):
@@ -38,9 +39,10 @@ def validate(path: Path) -> Validated:
     try:
         remark = _CHECKS[kind](content, path)
     except SourceFaults as exc:
-        return Validated(str(path), kind, exc.faults)
+        return Validated(str(path), kind, tuple(map(discreet, exc.faults)))
     except AgentociError as exc:
-        return Validated(str(path), kind, (Fault(str(path), 1, 1, exc.message, hint=exc.hint),))
+        fault = discreet(Fault(str(path), 1, 1, exc.message, hint=exc.hint))
+        return Validated(str(path), kind, (fault,))
     return Validated(str(path), kind, remark=remark)
 
 

@@ -199,12 +199,26 @@ def test_a_large_file_without_rules_what_to_ignore_is_told(lint: Lint, context: 
     assert lint({".agentignore": "*.log\n"}) == []
 
 
-def test_secrets_are_never_shown(agent: Agent, lint: Lint, context: Path):
-    lint(agentfile(f"ENV MODEL={OPENAI}"), code=2)
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"ENV MODEL={OPENAI}",
+        f"env API_KEY={OPENAI} ",
+        f"{OPENAI} x",
+        f"COPY {OPENAI} /agent/",
+        f"REQUIRE {OPENAI}@^x",
+        f"DEFINITION {OPENAI}",
+        f"LABEL org.opencontainers.image.version={OPENAI}",
+    ],
+)
+def test_secrets_are_never_shown(agent: Agent, context: Path, line: str):
+    write(context, agentfile(line))
     for form in ("text", "json", "sarif"):
         shown = agent("lint", "--format", form, code=2)
-        assert OPENAI not in shown.out + shown.err
-        assert OPENAI[12:40] not in shown.out + shown.err
+        assert "OpenAI" in shown.out
+        assert OPENAI[8:40] not in shown.out + shown.err
+    for shown in (agent("validate", "Agentfile", code=None), agent("lint", "--fix", code=2)):
+        assert OPENAI[8:40] not in shown.out + shown.err
 
 
 def test_a_finding_that_is_no_secret_is_let_through_by_its_id(lint: Lint):
