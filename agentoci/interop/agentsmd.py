@@ -7,6 +7,7 @@ from typing import Final
 
 from agentoci.errors import Fault, NotFound, SourceFaults
 from agentoci.interop.imported import (
+    KNOWLEDGE,
     CarriedFile,
     Imported,
     ImportedAgent,
@@ -22,7 +23,9 @@ from agentoci.interop.subject import first_paragraph, heading_of
 from agentoci.spec.jsonio import Json
 
 FILE: Final = "AGENTS.md"
-_SKIPPED: Final = {"node_modules", "vendor", "target", "dist", "build"}
+_SKIPPED: Final = {"node_modules", "vendor", "target", "dist", "build", KNOWLEDGE}
+"""Folders of others' files, and the one that a conversion writes."""
+
 _MAX_NESTED: Final = 200
 
 

@@ -140,6 +140,17 @@ def test_one_file_alone_is_taken_alone():
     assert not imported.losses
 
 
+def test_converting_in_place_twice_gives_the_same(tmp_path: Path):
+    project = shutil.copytree(INPUTS / "project", tmp_path / "project")
+    _, first = convert_from(project)
+    write_imported(first, project)
+    _, second = convert_from(project, ImportFormat.AGENTS_MD)
+    assert second == first
+    write_imported(second, project, overwrite=True)
+    copy = project / "knowledge" / "AGENTS.md"
+    assert copy.read_bytes() == (project / "AGENTS.md").read_bytes()
+
+
 @pytest.mark.parametrize("content", [b"", b"  \n", b"# \xff\n"])
 def test_agents_file_without_text(tmp_path: Path, content: bytes):
     (tmp_path / "AGENTS.md").write_bytes(content)
