@@ -1,4 +1,4 @@
 """Versions and what they mean: resolving requirements, the lock, compatibility, diff, releases.
 
-Imports `store` and what lies below; knows neither the builder nor the command line.
+May import `store` and what lies below; knows neither the builder nor the command line.
 """
