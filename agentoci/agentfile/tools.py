@@ -56,6 +56,12 @@ def read_tool(kind: ToolKind, word: Word, text: str, name: str | None) -> Tool:
     return Tool(kind, source, item or None, name or _given(kind, word, source, item))
 
 
+def name_from(text: str) -> str | None:
+    """The name of a tool that another program's name for it makes (`My Files`: `my-files`)."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip("-._")
+    return name if _NAME.fullmatch(name) else None
+
+
 def check_name(word: Word, name: str) -> str:
     """The name of a tool; raises Mistake for what is none."""
     if not _NAME.fullmatch(name):
@@ -106,9 +112,10 @@ def _given(kind: ToolKind, word: Word, source: str, item: str) -> str:
     """The name that a tool has by itself; none for all servers of a file."""
     name = item
     if kind == "mcp":
-        if item and not _NAME.fullmatch(item):
+        called = name_from(item) if item else ""
+        if called is None:
             raise word.mistake(f"no tool can be called {item[:60]!r}", hint="add: AS NAME")
-        return item
+        return called
     if not name and not source.startswith("oci:"):
         path = source.partition("@")[0].rstrip("/").rpartition("/")[2]
         name = path.partition(":")[0]

@@ -6,13 +6,13 @@ agent or skill has a version range, and `resolved` when it is known which one it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
 from agentoci._internal import files, limits
 from agentoci.agentfile.nodes import Agentfile, Require
+from agentoci.agentfile.tools import name_from
 from agentoci.builder.context import Context, ContextFile, OutsideContext
 from agentoci.errors import SourceFaults
 from agentoci.layers.source import reading_failed
@@ -141,7 +141,6 @@ class RequiredTools:
     def _servers(self, require: Require, made: dict[str, Json]) -> list[dict[str, Json]]:
         if require.source.startswith(("http://", "https://")):
             return [{**made, "mcp": {"url": require.source}}]
-        from agentoci.definition.values import NAME
         from agentoci.interop.toolfiles import read_servers
 
         servers = read_servers(self._content(require), file=require.source)
@@ -154,16 +153,19 @@ class RequiredTools:
         if require.name and len(servers) > 1:
             listed = ", ".join(server.name for server in servers)
             self._refuse(require, f"the file lists {listed}", "choose one of them: mcp:FILE#SERVER")
-        entries = []
+        entries: dict[str, dict[str, Json]] = {}
         for server in servers:
-            name = require.name or server.name.rpartition("/")[2]
-            if not re.fullmatch(NAME, name):
+            name = require.name or name_from(server.name.rpartition("/")[2])
+            if name is None or name in entries:
+                message = f"no tool can be called {server.name[:60]!r}"
+                if name is not None:
+                    message = f"two servers would be called {name!r}"
                 hint = f'write REQUIRE "mcp:{require.source}#{server.name}" AS NAME'
-                self._refuse(require, f"no tool can be called {server.name[:60]!r}", hint)
+                self._refuse(require, message, hint)
             for note in server.notes:
                 self._warn(f"{require.source}: {server.name}: {note}")
-            entries.append({**made, "name": name, "mcp": server.mcp})
-        return entries
+            entries[name] = {**made, "name": name, "mcp": server.mcp}
+        return [*entries.values()]
 
     def _content(self, require: Require) -> bytes:
         found = self._find(require)
@@ -180,9 +182,8 @@ class RequiredTools:
             return self._context.lookup(require.source)
         except OutsideContext as exc:
             self._refuse(require, exc.message, exc.hint)
-            raise
 
-    def _refuse(self, require: Require, message: str, hint: str | None) -> None:
+    def _refuse(self, require: Require, message: str, hint: str | None) -> NoReturn:
         width = len(require.source)
         fault = self._agentfile.fault(require.name_place, message, width=width, hint=hint)
         raise SourceFaults([fault])

@@ -162,6 +162,13 @@ def test_one_server_of_a_file(mcp: Workshop) -> None:
     ]
 
 
+def test_other_programs_names_become_ours(workshop: Workshop) -> None:
+    servers = {"GitHub": {"command": "x"}, "My Files (local)": {"command": "y"}}
+    workshop.write("mcp.json", json.dumps({"mcpServers": servers}))
+    built = workshop.build_text("FROM scratch\nREQUIRE mcp:mcp.json\n")
+    assert [tool["name"] for tool in listed(workshop, built)] == ["github", "my-files-local"]
+
+
 def test_a_changed_file_is_seen(mcp: Workshop) -> None:
     first = mcp.build_text("FROM scratch\nREQUIRE mcp:mcp.json#old\n")
     assert mcp.build().root.digest == first.root.digest
@@ -225,7 +232,8 @@ BAD = [
     ("mcp:../mcp.json", 9, "leads out of the context", "inside the folder"),
     ("mcp:mcp.json#none", 9, "the file lists no such server", "the names in the file"),
     ("mcp:mcp.json AS all", 9, "the file lists files, search, old", "mcp:FILE#SERVER"),
-    ("mcp:odd.json", 9, "no tool can be called 'My Files'", 'odd.json#My Files" AS NAME'),
+    ("mcp:odd.json", 9, "no tool can be called '文件'", 'odd.json#文件" AS NAME'),
+    ("mcp:twins.json", 9, "two servers would be called 'my-files'", 'twins.json#my files" AS'),
 ]
 
 
@@ -233,7 +241,9 @@ BAD = [
 def test_faults_at_the_requirement(
     mcp: Workshop, require: str, column: int, message: str, hint: str
 ) -> None:
-    mcp.write("odd.json", json.dumps({"mcpServers": {"My Files": {"command": "x"}}}))
+    mcp.write("odd.json", json.dumps({"mcpServers": {"文件": {"command": "x"}}}))
+    twins = {"My Files": {"command": "x"}, "my files": {"command": "y"}}
+    mcp.write("twins.json", json.dumps({"mcpServers": twins}))
     (fault,) = mcp.faults(f"FROM scratch\nREQUIRE {require}\n").faults
     assert (fault.line, fault.column) == (2, column)
     assert message in fault.message
