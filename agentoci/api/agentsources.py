@@ -36,7 +36,7 @@ WORKERS: Final = 8
 LOCAL: Final = "the local store"
 
 
-class InvalidSource(Invalid):
+class InvalidAgentSource(Invalid):
     """Not `HOST[:PORT][/PREFIX]`."""
 
 
@@ -49,15 +49,15 @@ class AgentSource:
 
     @classmethod
     def parse(cls, text: str) -> AgentSource:
-        """Read `HOST[:PORT][/PREFIX]`; raises InvalidSource."""
+        """Read `HOST[:PORT][/PREFIX]`; raises InvalidAgentSource."""
         host, _, prefix = text.rstrip("/").partition("/")
         source = cls(host, prefix)
         try:
             read = source.repository("name")
         except InvalidReference as exc:
-            raise InvalidSource(f"{text!r}: {exc.message}", hint="write HOST/PREFIX") from exc
+            raise InvalidAgentSource(f"{text!r}: {exc.message}", hint="write HOST/PREFIX") from exc
         if read.registry != host:
-            raise InvalidSource(f"{text!r} names no host", hint="write HOST/PREFIX")
+            raise InvalidAgentSource(f"{text!r} names no host", hint="write HOST/PREFIX")
         return source
 
     def repository(self, name: str) -> Reference:

@@ -41,7 +41,7 @@ COMMANDS: Final = {
     "login": ("registry", "Log in to a registry, or to a name space of it (HOST/TEAM)."),
     "logout": ("registry", "Forget the credentials of a registry, or of a name space of it."),
     "push": ("registry", "Push an image to a registry or a layout."),
-    "release": ("release", "Release what changed as the next version."),
+    "release": ("release", "Release what is in PATH as the next version of REPOSITORY."),
     "pull": ("registry", "Pull an image into the local store."),
     "cp": ("copying", "Copy an image between registries, layouts and archives."),
     "sync": ("syncing", "Copy many images at once, and account for each."),

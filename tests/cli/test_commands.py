@@ -84,7 +84,7 @@ def test_verbs_that_ask_registries_speak_json(name: str):
 
 
 def test_a_letter_means_one_option_in_all_verbs_of_registries():
-    """`-a` is docker's --all and --annotation."""
+    """`-a` is docker's --all and --annotation, `-f` its --file and --force."""
     meant: dict[str, set[str]] = {}
     for name in COMMANDS:
         for whole, command in leaves(name).items():
@@ -95,7 +95,8 @@ def test_a_letter_means_one_option_in_all_verbs_of_registries():
                 if len(names) == 2 and len(names[0]) == 2:
                     meant.setdefault(names[0], set()).add(names[1])
     assert {letter: names for letter, names in meant.items() if len(names) > 1} == {
-        "-a": {"--all", "--annotation"}
+        "-a": {"--all", "--annotation"},
+        "-f": {"--file", "--force"},
     }
     assert meant["-q"] == {"--quiet"}
 
