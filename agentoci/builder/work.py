@@ -78,13 +78,17 @@ class Work:
         return [self.results[index] for index in needed]
 
     def plans(self) -> list[LayerPlan]:
-        """The layers of the COPYs of the last stage, nothing packed."""
+        """The layers of the COPYs and skills of the last stage, nothing packed."""
         final = self.agentfile.final
         if any(isinstance(i, Copy) and i.from_stage is not None for i in final.instructions):
             raise Invalid("a dry run cannot plan COPY --from=STAGE", hint="build without --dry-run")
         base = StageBase() if final.base.stage is not None else self._base(final)
         builder = self._builder()
-        return [plan for _, plans in builder.plan(final, base) for plan in plans]
+        copies = [plan for _, plans in builder.plan(final, base) for plan in plans]
+        said = [i for i in final.instructions if isinstance(i, Definition | Require)]
+        if not said:
+            return copies
+        return [*copies, *self._skills(final, self.compiled().document, base).plans]
 
     def needs(self) -> BuildNeeds:
         """What the image needs from elsewhere; nothing is packed, but FROM's images are looked up.

@@ -62,6 +62,7 @@ def test_printing_and_reading_again(text: str) -> None:
 
 
 BAD = [
+    ("REQUIRE a:latest", 9, "'latest' is not a version", "a tag is no version"),
     ("REQUIRE mcp:", 9, "mcp: names nothing", "mcp:FILE#SERVER"),
     ("REQUIRE a2a:", 9, "a2a: names nothing", "a2a:URL"),
     ("REQUIRE mcp:a.json#", 9, "on both sides of '#'", "mcp:FILE"),

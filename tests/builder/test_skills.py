@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agentoci.agentfile import parse
-from agentoci.api.builds import Built
+from agentoci.api.builds import BuildOptions, Built
 from agentoci.builder.context import Context
 from agentoci.builder.located import Located
 from agentoci.builder.replay import Trace
@@ -105,6 +105,13 @@ def test_a_skill_of_the_context(copied: Workshop, source: str) -> None:
             "resolved": {"skills": [NAME]},
         }
     ]
+
+
+def test_a_dry_run_shows_its_layer(copied: Workshop) -> None:
+    copied.agentfile(f"FROM scratch\nCOPY skills /agent/a/\nREQUIRE skill:skills/{NAME}\n")
+    plans = copied.engine.builds.plan(copied.context, BuildOptions())
+    assert [plan.created_by for plan in plans][-1] == f"skill {NAME}"
+    assert plans[-1].file_count == 2
 
 
 def test_a_skill_of_a_definition(copied: Workshop) -> None:
@@ -394,3 +401,8 @@ spec: {{requires: {{tools: [{{name: t, version: ^1.0, skill: {{reference: "{name
     (binding,) = bindings(workshop, built)
     assert binding["resolved"]["version"] == "1.2.0"
     assert binding["resolved"]["reference"] == f"{name}:1.2.0"
+    workshop.write("bot.agentdef", definition.replace("^1.0", "^3"))
+    with pytest.raises(Located, match=r"no version in '\^3'") as caught:
+        workshop.build("none:1")
+    assert "1.2.0" in str(caught.value)
+    assert caught.value.exit_code == 6
