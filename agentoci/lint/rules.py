@@ -51,6 +51,7 @@ _ALL: Final = (
     Rule("setting-without-effect", _WARNING, "a setting that another one switches off"),
     Rule("large-file", _WARNING, "a large file is copied, and there is no .agentignore"),
     Rule("syntax-late", _WARNING, "# syntax= counts on the first line only", fixable=True),
+    Rule("disable-unknown", _WARNING, "a comment switches off a rule that does not exist"),
     # What is worth a thought.
     Rule("parent-unknown", _NOTE, "a parent is not here, so its part is not looked at"),
     Rule("knowledge-unlisted", _NOTE, "a knowledge file that the definition does not list"),

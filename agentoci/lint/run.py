@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from agentoci.errors import Invalid
-from agentoci.lint import agentfile, content, definition, knowledge, spelling
+from agentoci.lint import agentfile, comments, content, definition, knowledge, spelling
 from agentoci.lint.findings import Finding
 from agentoci.lint.reading import read_subject
 from agentoci.lint.rules import RULES, family
@@ -35,6 +35,7 @@ def lint(context: Path, options: Options, *, store: LayoutStore) -> list[Finding
         content.check,
     ):
         check(subject)
+    comments.apply(subject)
     unique = {_key(finding): finding for finding in subject.findings}
     return sorted(unique.values(), key=lambda finding: finding.order)
 

@@ -279,6 +279,14 @@ AGENTFILES = {
         "is a comment",
         "on the first line",
     ),
+    "comment that switches off nothing": Bad(
+        agentfile("# lint: disable=arg-unsued", "ARG A"),
+        "disable-unknown",
+        4,
+        17,
+        "there is no rule 'arg-unsued'",
+        "did you mean arg-unused?",
+    ),
     "lower-case instruction": Bad(
         agentfile("env A=1"), "instruction-case", 4, 1, "'env' is an instruction"
     ),

@@ -236,6 +236,34 @@ def test_rules_are_switched_off(lint: Lint, agent: Agent):
     assert "did you mean require-any?" in wrong.err
 
 
+def test_comments_switch_rules_off_where_they_stand(lint: Lint):
+    files = agentfile(
+        "# lint: disable=arg-unused,require-any",
+        "ARG A",
+        "ARG B",
+        "# lint: disable=isolation-missing, require-any",
+        "REQUIRE tool",
+        "# lint: disable=secret,agentfile-invalid",
+        f"ENV MODEL={OPENAI}",
+    )
+    found = [(each["rule"].partition("/")[0], each["line"]) for each in lint(files)]
+    assert found == [("isolation-missing", 1), ("arg-unused", 6), ("secret", 10)]
+
+
+def test_comments_in_definitions_count_but_not_those_of_texts(lint: Lint):
+    text = minimal_with(
+        "  requires:  # lint: disable=isolation-missing",
+        "    tools:",
+        "      - name: a  # lint: disable=tool-purpose",
+        "        required: false",
+    )
+    found = {each["rule"] for each in lint({"bot.agentdef": text})}
+    assert found == {"interface-headings"}
+    hidden = "# lint: disable=text/hidden-unicode\na \u202e b\n"
+    files = agentfile("COPY a.md /agent/knowledge/", a_md=hidden)
+    assert [each["rule"] for each in lint(files)] == ["text/hidden-unicode"]
+
+
 def test_every_rule_is_in_the_table_of_bad_files_or_tested_here():
     here = {"knowledge-unlisted", "large-file"}
     tabled = {bad.rule.rstrip("/").partition("/")[0] for bad in BAD.values()}
