@@ -1,11 +1,12 @@
 """A release gets its tags: crash-safe, to be run again at will, and beside other releases.
 
-No registry can give a tag on condition that nobody else has it. So the tag of the version is looked
-at before it is given and afterwards, again and again until everything stands still; what it means
-then is the release, and whoever finds another one there takes back what he moved. Two releases of
-one version can only both end well when one of them stops between look and gift, for as long as the
-whole of the other takes, and even then the tags that moved meanwhile give it away, and the later
-one puts back what it replaced. Pre-releases move none, and have no such witness.
+No registry gives a tag on condition that nobody else has it. So the tag of the version is looked at
+before it is given and afterwards, until everything stands still: what it means then is the release,
+and whoever finds another one there gives back the tags that he moved. Who stops between look and
+gift while the other one begins and ends finds that the tags of lines have moved meanwhile, and puts
+back the version that his own came over. So two releases never both win a version, at a registry
+where a tag that was given is seen by the next question. Pre-releases move no other tag, and have no
+such witness: there the later one may win after the earlier one was told that it did.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ class Tagging:
 
         Raises VersionTaken when the version means something else, at first or meanwhile.
         """
-        seen = self._look(plan)
-        present = seen.get(plan.version)
+        before = self.shelf.meanings(plan.moves)  # else what moves in between would be no witness
+        present = self.shelf.meanings([plan.version]).get(plan.version)
         if present is None:
             self._give(plan.version, self.root)
         elif present.digest != self.root.digest:
@@ -67,7 +68,7 @@ class Tagging:
             now = self._look(plan)
             self._check_won(plan, now)
             if present is None and number == 0:
-                self._check_first(plan, seen, now)
+                self._check_first(plan, before, now)
             if not self._set(plan, now):
                 kept = [one for one in plan.kept if one.tag not in self.moved]
                 return Tagged(tuple(self.moved), (*kept, *self.stuck.values()))
