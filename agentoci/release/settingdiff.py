@@ -24,7 +24,7 @@ Document = Mapping[str, Json]
 
 _TEMPLATE: Final = ("spec", "config_template")
 _LIMITS: Final = ("permissions", "resource_limits")
-_OPEN: Final = frozenset({"host", "unlimited"})
+_OPEN: Final = ("host", "unlimited")
 """Values of the isolation that separate from nothing."""
 
 

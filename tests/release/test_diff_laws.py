@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -15,11 +16,11 @@ from semver import Version
 from agentoci.definition.read import check_document
 from agentoci.release.changes import AgentDiff, Change, Side
 from agentoci.release.compare import compare
+from agentoci.release.documents import value_at
 from agentoci.release.next import bump
 from agentoci.release.rules import Level, Sign, rules
 from agentoci.release.verdict import judge
 from agentoci.release.view import AgentView
-from agentoci.spec.jsonio import canonical
 from tests.release.agents import agent, agents, definitions, diff
 from tests.release.test_diff import EVERYTHING_BUT_ONE
 
@@ -29,13 +30,13 @@ pytestmark = pytest.mark.property
 def key_of(change: Change) -> str:
     """A change as a text; a move is told by both places."""
     subject = "" if change.rule.id.endswith(".moved") else change.subject
-    return f"{change.rule.id} {subject} {canonical([change.before, change.after]).decode()}"
+    return f"{change.rule.id} {subject} {json.dumps([change.before, change.after], sort_keys=True)}"
 
 
 def mirrored(change: Change) -> str:
     inverse = rules()[change.rule.inverse]
     subject = "" if change.rule.id.endswith(".moved") else change.subject
-    return f"{inverse.id} {subject} {canonical([change.after, change.before]).decode()}"
+    return f"{inverse.id} {subject} {json.dumps([change.after, change.before], sort_keys=True)}"
 
 
 def twin(view: AgentView) -> AgentView:
@@ -114,6 +115,51 @@ def test_one_more_change_never_lowers_the_verdict(
     for version in map(Version.parse, ("0.1.2", "1.2.3")):
         assert version <= bump(version, judge(part).level) <= bump(version, judge(whole).level)
     assert judge(whole).level == max((c.level for c in whole.changes), default=Level.NONE)
+
+
+KEYS = [
+    *("metadata", "name", "version", "parent", "spec", "interface", "requires", "tools", "mcp"),
+    *("knowledge", "static", "behavior", "exploration", "config_template", "llm", "temperature"),
+    *("supported_models", "min", "context_window", "api_endpoints", "constraints", "id"),
+    *("invariants", "permissions", "execution", "actions", "resource_limits", "isolation"),
+    *("health_check", "metrics", "logging", "outputs", "endpoint", "url", "required"),
+]
+scalars = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False)),
+    st.sampled_from(["", "*", "1GB", "http://[", "https://a@b:1/", "### Input\n- x"]),
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(KEYS), inner, max_size=6)
+    ),
+    max_leaves=30,
+)
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> dict[str, Any]:
+    """A definition in which something is anything."""
+    made: dict[str, Any] = copy.deepcopy(EVERYTHING_BUT_ONE)
+    path = draw(st.sampled_from(list(leaves(made))))
+    path = path[: draw(st.integers(1, len(path)))]
+    around = made
+    for step in path[:-1]:
+        around = around[step]
+    around[path[-1]] = draw(anything)
+    return made
+
+
+@given(spoiled(), spoiled())
+def test_definitions_of_no_known_shape_are_compared_all_the_same(
+    one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """An image may hold any JSON as its definition."""
+    bound = [{"requirements": value_at(each, "spec", "requires", "tools")} for each in (one, other)]
+    views = agent(one, agentoci=bound[0]), agent(other, agentoci=bound[1])
+    there = Counter(mirrored(change) for change in diff(*views).changes)
+    assert there == Counter(key_of(change) for change in diff(*reversed(views)).changes)
+    assert compare(views[0], twin(views[0])).is_empty
 
 
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
