@@ -39,8 +39,8 @@ class ReleaseOptions:
     """How to release: `wish` is what is said of the version, `build` how the image is built.
 
     `source` and `revision` are what the image says of its origin (None: what git or the CI job
-    says); `notes` asks for the notes; `dry_run` plans and changes nothing at the repository. What
-    `agent.lock` pins must fit; `locked` refuses to release without one.
+    says); `notes` asks for the notes even of a release that is there; `dry_run` plans and changes
+    nothing at the repository. What `agent.lock` pins must fit; `locked` wants one to be there.
     """
 
     wish: Wish = field(default_factory=Wish)
@@ -230,7 +230,7 @@ class _Work:
         root = self._meaning(tag)
         version = release_of(tag)
         plan = plan_tags(self.tags, version)
-        earlier = None if tag.prerelease else self.history.last(below=version)
+        earlier = self.history.last(below=version)
         done = Released(
             self.shelf.shown,
             version,
@@ -239,7 +239,7 @@ class _Work:
             Verdict(Level.NONE, ()),
             tag.tag,
             changed=False,
-            notes=self._notes(version, None if earlier is None else self._between(earlier, tag)),
+            notes=self._notes_again(version, earlier, tag),
         )
         if not self.options.dry_run:
             return self._counted(self._tagged(done, root, plan))
@@ -252,15 +252,19 @@ class _Work:
         tagged: Tagged = tagging.run(plan)
         return replace(done, digest=root.digest, moved=tagged.moved, kept=tagged.kept)
 
-    def _between(self, earlier: TagVersion, later: TagVersion) -> AgentDiff | None:
+    def _notes_again(
+        self, version: Version, earlier: TagVersion | None, later: TagVersion
+    ) -> str | None:
+        """The notes of a release that is there: who was stopped before they were written."""
         if not self.options.notes:
             return None
-        names = [self.shelf.named(self._meaning(tag).digest) for tag in (earlier, later)]
-        return diff(self.engine, names[0], names[1], texts=False)
+        changes = None
+        if earlier is not None:
+            names = [self.shelf.named(self._meaning(tag).digest) for tag in (earlier, later)]
+            changes = diff(self.engine, names[0], names[1], texts=False)
+        return self._notes(version, changes)
 
-    def _notes(self, version: Version, changes: AgentDiff | None) -> str | None:
-        if not self.options.notes:
-            return None
+    def _notes(self, version: Version, changes: AgentDiff | None) -> str:
         date = self.engine.clock.now().date().isoformat()
         return release_notes(changes, str(version), date)
 

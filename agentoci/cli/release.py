@@ -136,9 +136,8 @@ def release_command(
         epoch=engine.settings.epoch,
         allowed_secrets=frozenset(allowed_secrets),
     )
-    wanted = notes is not None or form == "json"
     options = ReleaseOptions(
-        wish, build, source, revision, notes=wanted, dry_run=dry_run, locked=locked
+        wish, build, source, revision, notes=notes is not None, dry_run=dry_run, locked=locked
     )
     with showing(engine, quiet=quiet, bars=False):
         done = release(engine, repository, path, options, report=Steps(quiet=quiet))

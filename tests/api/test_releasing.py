@@ -258,6 +258,11 @@ def test_notes_are_those_of_this_release(place: Place) -> None:
     assert "knowledge/more.md" in done.notes
     again = place.release(notes=True)
     assert (again.changed, again.notes) == (False, done.notes), "whoever was stopped gets them, too"
+    place.learns("even more")
+    first, second = (place.release(pre="rc", notes=True) for _ in range(2))
+    assert (first.changed, second.changed) == (True, False)
+    assert first.notes == second.notes
+    assert "even more" in (second.notes or "")
 
 
 def test_tags_that_were_left_behind_are_set_right(place: Place, fake: FakeRegistry) -> None:
