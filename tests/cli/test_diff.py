@@ -101,6 +101,33 @@ def test_the_report(agent: Agent, bot: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert shown.err == ""
 
 
+def test_a_long_report_is_cut_where_another_shape_has_it_whole(agent: Agent, bot: Path) -> None:
+    text = (bot / "bot.agentdef").read_text().replace("[start]", "[stop, read, delete]")
+    actions = (
+        "restart, pause, resume, execute, checkpoint, restore, commit, export, import, migrate"
+    )
+    grants = f"    - user: ada\n      actions: [{actions}]\n"
+    (bot / "bot.agentdef").write_text(text + grants)
+    (bot / "knowledge" / "a.md").rename(bot / "knowledge" / "moved.md")
+    (bot / "knowledge" / "moved.md").write_text("one\ntwo\n")
+    lines = agent("diff", "bot:1.0.0", bot).lines
+    assert "  ~ file moved  knowledge/moved.md  from knowledge/a.md" in lines
+    assert lines[-1] == "  and 4 MAJOR, 1 MINOR, 2 PATCH more: --semantic lists them"
+    assert (
+        sum("MAJOR" in line for line in agent("diff", "--semantic", "bot:1.0.0", bot).lines) == 17
+    )
+
+
+def test_a_pre_release_has_no_next_version(agent: Agent, bot: Path) -> None:
+    text = (bot / "bot.agentdef").read_text()
+    (bot / "bot.agentdef").write_text(text.replace("version: 1.0.0", "version: 2.0.0-rc.1"))
+    agent("build", "-q", "-t", "bot:rc", bot)
+    (bot / "knowledge" / "c.md").write_text("c\n")
+    shown = agent("diff", "bot:rc", bot)
+    assert "Verdict: MINOR" in shown.lines
+    assert agent("diff", "--format", "json", "bot:rc", bot).json["verdict"]["next"] is None
+
+
 def test_semantic(agent: Agent, bot: Path) -> None:
     shown = agent("diff", "--semantic", "bot:1.0.0", bot)
     assert shown.lines[0] == "MAJOR"

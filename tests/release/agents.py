@@ -45,12 +45,14 @@ def agent(
     files: Mapping[str, bytes] | None = None,
     *,
     executable: frozenset[str] = frozenset(),
+    links: Mapping[str, str] | None = None,
     base: str | None = None,
     **config: Any,
 ) -> AgentView:
     """An agent; each has a digest of its own, so that none is taken for another's twin."""
     contents = files or {}
-    entries = Inventory.of(
+    listed = [FileEntry.symlink(path, to, layer=0) for path, to in (links or {}).items()]
+    listed += [
         FileEntry(
             path,
             len(content),
@@ -59,7 +61,8 @@ def agent(
             0,
         )
         for path, content in contents.items()
-    ).entries
+    ]
+    entries = Inventory.of(listed).entries
     document: dict[str, Json] = {
         "apiVersion": "agent/v1",
         "kind": "AgentDefinition",

@@ -7,9 +7,17 @@ from typing import Any
 import pytest
 
 from agentoci.definition.read import read_definition
+from agentoci.release.filediff import MAX_COMPARED_TOTAL
 from agentoci.release.interfacediff import Interface
 from agentoci.release.rules import Level, rules
-from agentoci.release.textdiff import MAX_COMPARED_LINES, MAX_SHOWN_LINES, diff_bytes, diff_texts
+from agentoci.release.textdiff import (
+    MAX_COMPARED_BYTES,
+    MAX_COMPARED_LINES,
+    MAX_SHOWN_LINES,
+    diff_bytes,
+    diff_texts,
+)
+from agentoci.release.wording import describe_values
 from tests.definition.samples import written_definitions
 from tests.release.agents import MemoryFiles, agent, changes, diff, found, spec
 
@@ -249,6 +257,11 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = {
         tools(TOOL),
         tools({**TOOL, "unheard_of": 1}),
         {"tool.setting-changed psm": "MINOR"},
+    ),
+    "what is no address is no host": (
+        tools({"name": "web", "http": {"url": "https://[::1"}}),
+        tools({"name": "web", "http": {"url": "https://"}}),
+        {"tool.target-changed web": "MAJOR"},
     ),
     # Network
     "an endpoint comes": (
@@ -552,6 +565,34 @@ def test_a_file_that_becomes_executable() -> None:
     runs = agent(files=FILES, executable=frozenset({path}))
     assert found(agent(files=FILES), runs) == {f"file.became-executable {path}": "PATCH"}
     assert found(runs, agent(files=FILES)) == {f"file.became-plain {path}": "PATCH"}
+
+
+def test_links() -> None:
+    path = "agent/knowledge/link.md"
+    before = agent(files=FILES, links={path: "a.md"})
+    after = agent(files=FILES, links={path: "b.md"})
+    (change,) = changes(before, after)
+    assert (change.rule.id, change.before, change.after) == (
+        *("knowledge.changed", {"link": "a.md"}, {"link": "b.md"}),
+    )
+    assert change.text is None
+    assert describe_values(change) == "→ b.md"
+    was_file = agent(files=FILES | {path: b"a"})
+    assert found(was_file, after) == {f"knowledge.changed {path}": "PATCH"}
+
+
+def test_there_is_an_end_of_what_is_read() -> None:
+    size = MAX_COMPARED_BYTES - 10
+    names = [f"agent/knowledge/{at:03}.md" for at in range(MAX_COMPARED_TOTAL // size // 2 + 2)]
+    before = agent(files=dict.fromkeys(names, b"a" * size) | {"agent/x": b"x" * (size + 11)})
+    after = agent(files=dict.fromkeys(names, b"b" * size) | {"agent/x": b"y" * (size + 11)})
+    texts = {one.subject: one.text for one in changes(before, after)}
+    notes = [text.note for text in texts.values() if text is not None]
+    assert notes == [None] * (len(names) - 2) + ["not compared: there are too many"] * 2 + [
+        "too large"
+    ]
+    assert isinstance(before.reader, MemoryFiles)
+    assert len(before.reader.asked) == len(names) - 2
 
 
 def test_what_the_builder_writes_itself_is_told_as_what_it_is() -> None:
