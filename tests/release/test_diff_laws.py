@@ -22,7 +22,7 @@ from agentoci.release.rules import Level, Sign, rules
 from agentoci.release.verdict import judge
 from agentoci.release.view import AgentView
 from tests.release.agents import agent, agents, definitions, diff
-from tests.release.test_diff import EVERYTHING_BUT_ONE
+from tests.release.diffcases import EVERYTHING_BUT_ONE
 
 pytestmark = pytest.mark.property
 
