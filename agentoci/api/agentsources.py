@@ -122,15 +122,27 @@ class AgentSources:
             asked = sorted(
                 {(r.name, r.repository) for r in fresh} - seen, key=lambda k: (k[0], k[1] or "")
             )
+            # The first of all alone: it teaches how the registry wants to be asked, and logs in.
+            alone = 0 if seen else 1
             seen.update(asked)
-            picks = each(
-                lambda key: self._pick(key[0], key[1], wanted[key[0]], kept),
-                asked,
-                workers=WORKERS,
-                name="resolve",
-            )
+            picks = self._picks(asked[:alone], wanted, kept)
+            picks += self._picks(asked[alone:], wanted, kept)
             fresh = [need for pick in picks if pick is not None for need in pick.needs]
             fresh = [need for need in fresh if (need.name, need.repository) not in seen]
+
+    def _picks(
+        self,
+        asked: Sequence[tuple[str, str | None]],
+        wanted: Mapping[str, Sequence[Requirement]],
+        kept: Mapping[str, Candidate],
+    ) -> list[Known | None]:
+        """The pick of each name, several at once."""
+        return each(
+            lambda key: self._pick(key[0], key[1], wanted[key[0]], kept),
+            asked,
+            workers=WORKERS,
+            name="resolve",
+        )
 
     def _pick(
         self,

@@ -35,6 +35,8 @@ class HostFacts:
     """What one registry is known to do; sizes in bytes.
 
     `upload` is the method that worked last (one of UPLOAD_METHODS), `chunk` the size of its chunks;
+    `links_pages` tells whether a list that goes on has a Link, so that one without has ended;
+    `whole_lists` whether all tags come at once when no number of them is named;
     `probed` is when `agent doctor` looked (RFC 3339).
     """
 
@@ -48,6 +50,8 @@ class HostFacts:
     delete_tags: bool | None = None
     delete_manifests: bool | None = None
     catalog: bool | None = None
+    links_pages: bool | None = None
+    whole_lists: bool | None = None
     probed: str | None = None
 
 

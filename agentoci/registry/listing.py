@@ -88,11 +88,17 @@ class Listing:
         on another host, Denied, RegistryUnreachable.
         """
         names = _Names(self._what)
+        if self._endpoint.facts.whole_lists and self._is_whole(names):
+            return list(names.found)
         answer = self._ask(f"n={PAGE}", expect={200, 400})
         if answer.status == 400:
             answer.discard()
             answer = self._ask("", expect={200})
         query = self._read(names, answer)
+        facts = self._endpoint.facts
+        is_new = facts.whole_lists is None and facts.links_pages is True
+        if query is not None and is_new and len(names.found) == PAGE and self._is_whole(names):
+            return list(names.found)
         while query is not None:
             if query in names.asked:
                 raise names.incomplete("the registry sends the same page again and again")
@@ -101,6 +107,28 @@ class Listing:
             names.asked.add(query)
             query = self._follow(names, query)
         return list(names.found)
+
+    def _is_whole(self, names: _Names) -> bool:
+        """Whether all tags come at once, as distribution sends them; then they are in `names`.
+
+        It sends a Link with every full page, also with the last one.
+        """
+        if self._key != "tags":
+            return False
+        answer = self._ask("", expect={200})
+        if answer.status != 200:
+            raise self._endpoint.error(answer, what=self._what, missing=RepositoryNotFound)
+        with answer:
+            content = answer.content(limits.MAX_LIST_PAGE_BYTES)
+        linked = next_page(answer, self._endpoint.origin) is not None
+        if linked or len(content) > limits.MAX_LIST_PAGE_BYTES:
+            self._endpoint.learn(whole_lists=False)
+            return False
+        page = self._parse(content)
+        names.add(page)
+        whole = len(page) == len(names.found) and self._endpoint.facts.links_pages is True
+        self._endpoint.learn(whole_lists=whole)
+        return whole
 
     def _follow(self, names: _Names, query: str) -> str | None:
         """Read a further page; one that the registry's own Link spoils is asked for by name."""
@@ -124,8 +152,34 @@ class Listing:
         if link is not None:
             if page and not news:
                 raise names.incomplete("the registry sends the same page again and again")
+            if news:
+                self._endpoint.learn(links_pages=True)
             return urlsplit(link).query  # the path is ours in any case: Nexus sends another
-        return _after(names) if news and len(page) % _ROUND == 0 else None
+        if not news or len(page) % _ROUND:
+            return None
+        return self._after_round(names)
+
+    def _after_round(self, names: _Names) -> str | None:
+        """What to ask for after a page without a Link that may have been cut; None: it was not.
+
+        A registry that nobody knows is asked for one name of which more follow: if it sends a Link
+        then, it would have sent one before.
+        """
+        known = self._endpoint.facts.links_pages
+        if known is None:
+            before = list(names.found)[-3]
+            answer = self._ask(f"n=1&last={quote(before, safe='')}", expect={200, 400, 404})
+            if answer.status != 200:
+                answer.discard()
+                return _after(names)
+            with answer:
+                page = self._parse(answer.content(limits.MAX_LIST_PAGE_BYTES))
+            known = next_page(answer, self._endpoint.origin) is not None
+            if len(page) == 1:
+                self._endpoint.learn(links_pages=known)
+            elif not names.add(page):
+                return None  # it heeds no numbers, and this was all
+        return None if known else _after(names)
 
     def _parse(self, content: bytes) -> list[str]:
         if len(content) > limits.MAX_LIST_PAGE_BYTES:

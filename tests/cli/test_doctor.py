@@ -16,7 +16,7 @@ from tests.registry.fake import Basic, FakeRegistry, Tokens
 ADA = ("-u", "ada", "--password-stdin")
 FACTS = {
     *("upload", "chunk", "resume", "ranges", "mount", "referrers", "customTypes"),
-    *("deleteTags", "deleteManifests", "catalog", "probed"),
+    *("deleteTags", "deleteManifests", "catalog", "linksPages", "wholeLists", "probed"),
 }
 
 

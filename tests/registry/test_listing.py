@@ -97,8 +97,49 @@ def test_registry_without_links_is_asked_for_what_follows(
 ):
     tags = many(2520)
     fake.on("GET", TAGS, paged(tags), times=9)
-    assert open_repository(fake).tags() == tags
-    assert [seen.query.get("last") for seen in fake.seen] == [None, ["v000999"], ["v001999"]]
+    repository = open_repository(fake)
+    assert repository.tags() == tags
+    asked = [(seen.query["n"][0], seen.query.get("last")) for seen in fake.seen]
+    rounds = [("1000", None), ("1000", ["v000999"]), ("1000", ["v001999"])]
+    assert asked == [rounds[0], ("1", ["v000997"]), *rounds[1:]], "whether it sends a Link at all"
+    fake.seen.clear()
+    assert repository.tags() == tags
+    assert len(fake.seen) == 3, "which is known from then on"
+
+
+def test_registry_with_links_has_ended_where_it_sends_none(
+    fake: FakeRegistry, open_repository: Open
+):
+    tags = many(1000)
+    link = '</v2/team/bot/tags/list?{}>; rel="next"'
+    fake.on("GET", TAGS, paged(tags, link=link.format), times=9)
+    repository = open_repository(fake)
+    assert repository.tags() == tags
+    assert [seen.query["n"][0] for seen in fake.seen] == ["1000", "1"]
+    fake.seen.clear()
+    assert repository.tags() == tags
+    assert len(fake.seen) == 1
+
+
+@pytest.mark.parametrize(("whole", "first", "later"), [(True, 2, 1), (False, 4, 3)])
+def test_registry_that_sends_all_at_once_is_asked_so(
+    fake: FakeRegistry, open_repository: Open, whole: bool, first: int, later: int
+) -> None:
+    """Distribution does, when no number is named, and sends a Link with every full page."""
+    tags = many(2000)
+
+    def fault(exchange: Exchange) -> Reply:
+        if whole and "n" not in exchange.seen.query:
+            return Reply(200, json.dumps({"tags": tags}).encode(), {})
+        return paged([*tags, "zz"], link='</v2/team/bot/tags/list?{}>; rel="next"'.format)(exchange)
+
+    fake.on("GET", TAGS, fault, times=9)
+    repository = open_repository(fake)
+    assert repository.tags() == (tags if whole else [*tags, "zz"])
+    assert len(fake.seen) == first
+    fake.seen.clear()
+    assert repository.tags() == (tags if whole else [*tags, "zz"])
+    assert len(fake.seen) == later
 
 
 def test_registry_with_a_smaller_page_of_its_own_is_asked_for_more(
@@ -200,7 +241,7 @@ def test_endless_list_of_new_names_ends(
     fake.on("GET", TAGS, paged(many(9000)), times=99)
     with pytest.raises(ListingIncomplete, match="more than 2000 names"):
         open_repository(fake).tags()
-    assert len(fake.seen) == 3
+    assert len(fake.seen) == 4
 
 
 @pytest.mark.slow
@@ -209,7 +250,7 @@ def test_hundred_thousand_tags_are_read(fake: FakeRegistry, open_repository: Ope
     tags = many(100_000)
     fake.on("GET", TAGS, paged(tags, heeds=heeds), times=200)
     assert open_repository(fake).tags() == tags
-    assert len(fake.seen) == (101 if heeds else 2)
+    assert len(fake.seen) == (102 if heeds else 2)
 
 
 def test_page_of_endless_bytes_is_refused(
