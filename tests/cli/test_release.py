@@ -223,3 +223,25 @@ def test_lock_that_does_not_fit_is_refused_and_kept(
     assert "judge" in agent("release", bot, talker, code=3).err
     assert (talker / "agent.lock").read_bytes() == lock
     assert fake.manifests == before
+
+
+def test_version_goes_into_the_lineage(agent: Agent, bot: str, tmp_path: Path) -> None:
+    folder = tmp_path / "family"
+    folder.mkdir()
+    head = "apiVersion: agent/v1\nkind: AgentDefinition\n"
+    (folder / "parent.agentdef").write_text(
+        f"{head}metadata: {{name: parent, version: 1.0.0}}\nspec: {{interface: talks}}\n"
+    )
+    child = (
+        f"{head}metadata: {{name: child, version: 1.0.0, parent: parent@1.0.0}}\n"
+        "spec: {inherit: all, invariants: [is kind]}\n"
+    )
+    (folder / "child.agentdef").write_text(child)
+    release = ("release", "--format", "json", "-f", folder / "child.agentdef", bot, folder)
+    assert agent(*release).json["tag"] == "1.0.0"
+    (folder / "child.agentdef").write_text(child.replace("kind]", "kind, is quick]"))
+    assert agent(*release).json["tag"] == "1.1.0"
+    shown = agent("show", "--effective", "--format", "json", f"{bot}:1.1.0").json
+    assert shown["definition"]["metadata"]["version"] == "1.1.0"
+    assert shown["origins"]["/spec/interface"] == "parent@1.0.0"
+    assert agent(*release).json["changed"] is False
