@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from agentoci._internal import files, limits
@@ -56,10 +56,14 @@ class TracedLookup:
 
 @dataclass(frozen=True, slots=True)
 class ParentFinder:
-    """Finds parents of definitions of one context; what it looks at enters the trace."""
+    """Finds parents of definitions of one context; what it looks at enters the trace.
+
+    `used` are the names of the images among them, for the lock.
+    """
 
     context: Context
     images: TracedLookup
+    used: set[str] = field(default_factory=set)
 
     def __call__(self, parent: ParentName, child: Source) -> Source:
         """The parent that a definition of the context names.
@@ -78,12 +82,17 @@ class ParentFinder:
         trace.tags[parent.name] = tags_of(names, parent.name)
         for entry in _candidates(entries, parent):
             image = read_image(store, entry.desc.bare(), what=entry.name or str(entry.digest))
-            if identity(image.definition) == str(parent):
-                if entry.name is None:
-                    trace.replayable = False
-                    return source_of(image, f"{image.name}@{entry.digest}")
-                trace.images[entry.name] = str(entry.digest)
-                return source_of(image, entry.name)
+            if identity(image.definition) != str(parent):
+                continue
+            if entry.name is None:
+                trace.replayable = False
+                return source_of(image, f"{image.name}@{entry.digest}")
+            if entry.name in self.images.pinned:
+                image = self.images(Reference.parse(entry.name))
+                self._check(image, parent, entry.name)
+            trace.images[entry.name] = str(entry.digest)
+            self.used.add(entry.name)
+            return source_of(image, entry.name)
         return None
 
     def _pulled(self, parent: ParentName, beside: _Beside) -> Source:
@@ -96,12 +105,16 @@ class ParentFinder:
             where = beside.folder or "the folder"
             message = f"parent {parent} is neither in {where}, nor in the store, nor at a registry"
             raise ParentNotFound(message, hint=beside.hint()) from exc
+        self._check(image, parent, str(reference))
+        self.used.add(reference.tagged)
+        return source_of(image, reference.tagged)
+
+    def _check(self, image: Image, parent: ParentName, name: str) -> None:
         if identity(image.definition) != str(parent):
             raise ParentNotFound(
-                f"parent {parent}: {reference} is {identity(image.definition)}",
+                f"parent {parent}: {name} is {identity(image.definition)}",
                 hint="name the version that is meant, or put its .agentdef beside this one",
             )
-        return source_of(image, reference.tagged)
 
 
 def source_of(image: Image, where: str) -> Source:

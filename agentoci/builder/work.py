@@ -21,6 +21,7 @@ from agentoci.builder.memo import Memo
 from agentoci.builder.needs import BuildNeeds, unpacked
 from agentoci.builder.options import BuildOptions, ImageLookup
 from agentoci.builder.packing import LayerPlan, Packer
+from agentoci.builder.parents import ParentFinder
 from agentoci.builder.profiles import as_agent_layer, store_agent
 from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport, Layer, Step
@@ -36,7 +37,6 @@ from agentoci.builder.skills import (
 from agentoci.builder.stages import StageBase, StageBuilder, StageResult
 from agentoci.builder.statcache import StatCache
 from agentoci.definition.lineage import KEY, Lineage
-from agentoci.definition.parents import Find
 from agentoci.errors import AgentociError, Invalid
 from agentoci.layers.tree import DestinationExists
 from agentoci.layers.unpack import unpack_image
@@ -64,7 +64,7 @@ class Work:
     lookup: ImageLookup
     cache: Path
     trace: Trace
-    find: Find
+    find: ParentFinder
     artifacts: ArtifactLookup = no_artifacts
     results: dict[int, StageResult] = field(default_factory=dict)
     unpacked: dict[str, Context] = field(default_factory=dict)
@@ -100,7 +100,8 @@ class Work:
             self.results[stage.index] = unpacked(base, self._compile(stage, base))
         final = self.results[self.agentfile.final.index]
         stages = [self.agentfile.stages[index] for index in _needed(self.agentfile)]
-        return BuildNeeds.of(self.agentfile, stages, final, self.context)
+        needs = BuildNeeds.of(self.agentfile, stages, final, self.context)
+        return replace(needs, images=tuple(sorted({*needs.images, *self.find.used})))
 
     def compiled(self, stage: Stage | None = None) -> Compiled:
         """The definition of a stage (None: the last); nothing is packed, FROM is looked up."""

@@ -175,3 +175,30 @@ def test_a_release_is_built_once(agent: Agent, talker: Path) -> None:
     second = agent("build", "-q", "--replace", "-t", "talker:2.1.0", talker).out.strip()
     assert second != first
     assert agent("build", "-q", "-t", "talker:2.1.0", talker).out.strip() == second
+
+
+def write_definition(folder: Path, name: str, *lines: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    head = ["apiVersion: agent/v1", "kind: AgentDefinition", "metadata:", f"  name: {name}"]
+    (folder / f"{name}.agentdef").write_text("\n".join([*head, "  version: 1.0.0", *lines, ""]))
+    return folder
+
+
+def test_a_lock_pins_a_parent_that_is_an_image(agent: Agent, tmp_path: Path) -> None:
+    child = write_definition(tmp_path / "child", "child", "  parent: base@1.0.0", "spec: {}")
+    (child / "Agentfile").write_text("FROM scratch\nDEFINITION child.agentdef\n")
+
+    def build_parent(said: str) -> str:
+        base = write_definition(tmp_path / "base", "base", f"spec: {{interface: {said}}}")
+        return agent("build", "-q", "--replace", "-t", "team/base:1", base).out.strip()
+
+    def interface() -> str:
+        agent("build", "-q", "--locked", "--replace", "-t", "child:1", child)
+        return next(x for x in agent("show", "--effective", "child:1").lines if "interface" in x)
+
+    first = build_parent("first")
+    agent("lock", child)
+    assert build_parent("second") != first
+    assert interface() == "  interface: first  # base@1.0.0"
+    agent("lock", "--upgrade", child, "team/base:1")
+    assert interface() == "  interface: second  # base@1.0.0"
