@@ -11,7 +11,7 @@ _PLACEHOLDER: Final = re.compile(
     rb"(?i)example|sample|placeholder|change.?me|replace|insert|your|dummy|fake|redacted|"
     rb"foo.?bar|test(?:ing)?[_-]|[_-]test|mock|not[_-]?a?[_-]?real|invalid|"
     rb"x{4,}|\*{3,}|\.{3,}|0{6,}|(.)\1{5,}|(?:0?123456|abcdef|qwerty)|"
-    rb"[<>{}$\[\]()]|%\w|^env:|^file:|^vault:|^secrets?[:./]|^https?:"
+    rb"[<>{}$\[\]()]|%[a-z_]{2,40}%|^env:|^file:|^vault:|^secrets?[:./]|^https?:"
 )
 
 

@@ -21,6 +21,9 @@ _KEY_BEFORE: Final = re.compile(
     rb"(?:api|access|auth|secret|private|encryption|signing|master|service|account)[_. -]?$"
 )
 _PASS_AFTER: Final = re.compile(rb"pass(?:w(?:or)?d|phrase|[_-]?key|_|=)")
+_SAME_WORD: Final = re.compile(rb"(?!s?(?![a-z]))")
+"""The name goes on, as in `tokenizer`; a plural does not."""
+
 _PAGE_BEFORE: Final = re.compile(
     rb"(?:next|client|page|continuation|update|cursor|sync|csrf)[_ -]?$"
 )
@@ -54,13 +57,15 @@ def _is_value(match: re.Match[bytes], secret: bytes) -> bool:
 
 def _names_a_secret(match: re.Match[bytes]) -> bool:
     before = match.string[max(0, match.start() - 16) : match.start()]
-    if _OF_IT.search(match["rest"]) or _PAGE_BEFORE.search(before):
+    if _OF_IT.search(match["rest"]):
+        return False
+    if match[0].startswith(b"token") and _PAGE_BEFORE.search(before):
         return False
     if match[0].startswith(b"key"):
         return _KEY_BEFORE.search(before) is not None
     if match[0].startswith(b"pass"):
         return _PASS_AFTER.match(match[0]) is not None
-    return True
+    return _SAME_WORD.match(match["rest"]) is None
 
 
 _NAME: Final = re.compile(rb"(?i)key|token|secret|passw|credential")
