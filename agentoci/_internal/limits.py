@@ -84,6 +84,9 @@ MAX_YAML_DEPTH: Final = 32
 MAX_ANCESTORS: Final = 64
 """Definitions that one is merged from; each may be a file or an image of somebody else."""
 
+MAX_LINEAGE: Final = 1_000
+"""Entries of an image's lineage: each base adds an Agentfile's, and those of its ancestors."""
+
 MAX_AGENTFILE_BYTES: Final = MIB
 """An Agentfile with heredocs."""
 

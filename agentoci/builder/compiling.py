@@ -83,7 +83,7 @@ class Compiler:
             self._check_kept(stage, start.document(), document)
         required = tuple(i for i in stage.instructions if isinstance(i, Require))
         lineage = with_agentfile(start, document)
-        return Compiled(document, required, tuple(self.warnings), lineage)
+        return Compiled(lineage.document(), required, tuple(self.warnings), lineage)
 
     def _is_plain(self, stage: Stage, document: dict[str, Json]) -> bool:
         """Whether nothing was said that could break the schema, whose import is not for free.

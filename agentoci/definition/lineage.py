@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from agentoci._internal import limits
 from agentoci.definition import flat
 from agentoci.definition.flat import Flat, Path
 from agentoci.definition.merging import Patch
@@ -65,6 +66,8 @@ class Lineage:
             return cls((Entry(identity(definition), definition),))
         if not isinstance(written, list):
             raise CorruptLineage(f"{what}: its lineage is no list")
+        if len(written) > limits.MAX_LINEAGE:
+            raise CorruptLineage(f"{what}: more than {limits.MAX_LINEAGE} entries in its lineage")
         made = cls(tuple(_entry(document, what) for document in written))
         if made.document() != definition:
             raise CorruptLineage(f"{what}: its lineage is not that of its definition")

@@ -44,7 +44,8 @@ class ImageConfig:
     """A view of the config blob.
 
     `env` are `KEY=VALUE` strings in order; `diff_ids` the digests of the uncompressed layers;
-    `agentoci` our own key: `definition` (the compiled `.agentdef` document), `requirements`, and
+    `agentoci` our own key: `definition` (the compiled `.agentdef` document), `lineage` (what each
+    ancestor said, when there are any), `requirements`, and
     the definition's `permissions`, `isolation`, `health_check` where it has them.
     """
 

@@ -360,6 +360,14 @@ def test_an_agentfile_does_not_weaken_a_definition(
     assert "only added" in str(fault.hint)
 
 
+def test_what_is_said_twice_is_said_once(workshop: Workshop) -> None:
+    """The definition is the sum of its lineage, whatever the parts looked like."""
+    workshop.write("a.agentdef", definition("a@1.0.0", spec="{invariants: [x, x]}"))
+    workshop.build_text("FROM scratch\nDEFINITION a.agentdef\nSET memory.level=NONE\n", "a:1")
+    made: Any = workshop.image(workshop.build_text("FROM a:1\nSET memory.level=BASIC\n")).definition
+    assert made["spec"]["invariants"] == ["x"]
+
+
 def test_the_memo_of_a_definition_knows_its_lineage(family: Workshop) -> None:
     """Two contexts, one definition: the second is not compiled again, and the image is the same."""
     agentfile = "FROM scratch\nDEFINITION coordinator.agentdef\nSET memory.level=NONE\n"

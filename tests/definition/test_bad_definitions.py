@@ -142,6 +142,32 @@ BAD = {
     "parent with half a version": Bad(
         meta("parent: base@1.0"), "'1.0' is not a full version", 6, 11, "did you mean '1.0.0'?"
     ),
+    "an empty list of parents": Bad(
+        meta("parent: []"), "metadata.parent: the list names no parent", 6, 11, "leave 'parent' out"
+    ),
+    "a parent of a list without a version": Bad(
+        meta("parent: [a@1.0.0, b]"), "metadata.parent[1]: expected name@version", 6, 21, "@1.0.0"
+    ),
+    "a parent of a list with half a version": Bad(
+        meta("parent: [a@1.0.0, b@1]"), "'1' is not a full version", 6, 21, "'1.0.0'?"
+    ),
+    "a parent twice": Bad(
+        meta("parent: [a@1.0.0, a@1.0.0]"), "'a@1.0.0' is in the list twice", 6, 21
+    ),
+    "parents as a mapping": Bad(
+        meta("parent: {a: 1.0.0}"), "metadata.parent: expected name@version", 6, 11, "@1.0.0"
+    ),
+    "a grant twice": Bad(
+        minimal_with(
+            "permissions:",
+            "  execution:",
+            "    - {user: a, actions: [read]}",
+            "    - {user: a, actions: [stop]}",
+        ),
+        "permissions.execution[1].user: 'a' is in the list twice",
+        11,
+        14,
+    ),
     "metadata as a list": Bad(
         MINIMAL.replace(
             "metadata:\n  name: coordinator_agent\n  version: 1.0.0\n", "metadata: [a]\n"

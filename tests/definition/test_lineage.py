@@ -391,6 +391,12 @@ def test_a_lineage_that_is_none_is_refused(lineage: Json) -> None:
         Lineage.of({"definition": {"spec": {"interface": "x"}}, "lineage": lineage}, what="image")
 
 
+def test_a_lineage_without_end_is_refused() -> None:
+    entry: Json = {"origin": "a@1.0.0", "document": {}}
+    with pytest.raises(CorruptLineage, match="more than 1000 entries"):
+        Lineage.of({"definition": {}, "lineage": [entry] * 1001}, what="image")
+
+
 def test_an_image_without_a_lineage_is_its_own_root() -> None:
     definition = dict(source(FULL).document)
     lineage = Lineage.of({"definition": definition}, what="image")
