@@ -83,5 +83,7 @@ def _hint(missing: Sequence[Clash], names: Iterable[str], sources: Sequence[str]
             near = difflib.get_close_matches(clash.name, sorted(set(names) - {clash.name}), 1)
             if near:
                 return f"did you mean {near[0]!r}?"
+        elif all("-" in version.partition("+")[0] for version in clash.there):
+            return f"a pre-release must be named: {clash.name}@>={clash.there[-1]}"
     looked = ", ".join(sources)
     return f"looked in {looked}; --source HOST/PREFIX names another registry"

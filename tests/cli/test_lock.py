@@ -192,6 +192,62 @@ def test_a_team_locks_builds_and_installs_by_digest(
     assert "template ^2 is not locked" in refused.err
 
 
+def test_the_specification_s_agentfile_is_locked(
+    agent: Agent, stocked: Path, coordinator: Path
+) -> None:
+    agent("lock", "-q", coordinator)
+    locked = pins(coordinator)
+    assert set(locked) == {"base_agent:latest", "psm_generator", "code_generator"}
+    agent("build", "-q", "--locked", "-t", "coordinator:locked", coordinator)
+    found = agent("inspect", "--format", "json", "coordinator:locked").json["requirements"]
+    assert {one["name"]: one["resolved"]["version"] for one in found} == {
+        name: version for name, version in locked.items() if ":" not in name
+    }
+
+
+def test_every_image_that_a_build_takes_from_is_pinned(agent: Agent, agents: Agents) -> None:
+    """FROM of the stages that count, COPY --from, by build arguments; a digest needs no pin."""
+    digests = {name: agents.build(name, "0.1.0-a.1") for name in ("one", "two", "three", "four")}
+    path = agents.write("child", "0.1.0-rc.1")
+    (path / "other.Agentfile").write_text(
+        "ARG BASE=one\n"
+        "FROM three:0.1.0-a.1 AS unused\n"
+        "FROM ${BASE}:0.1.0-a.1 AS first\n"
+        f"FROM four@{digests['four']}\n"
+        "COPY --from=first /agent/knowledge/notes.md /agent/knowledge/first.md\n"
+        "COPY --from=two:0.1.0-a.1 /agent/knowledge/notes.md /agent/knowledge/two.md\n"
+        "INTERFACE child\n"
+    )
+    given = ("-f", path / "other.Agentfile", path)
+    agent("lock", "-q", *given)
+    assert pins(path) == {f"{name}:0.1.0-a.1": digests[name] for name in ("one", "two")}
+    agent("build", "-q", "--locked", *given)
+    drift = agent("build", "--locked", "--build-arg", "BASE=three", *given, code=3)
+    assert "three:0.1.0-a.1 is not locked" in drift.err
+    assert "one:0.1.0-a.1 is locked, and not used any more" in drift.err
+
+
+def test_a_base_s_requirements_are_locked_too(agent: Agent, agents: Agents) -> None:
+    agents.build("psm_gen", "1.0.0")
+    agents.build("base", "1.0.0", "REQUIRE psm_gen@^1")
+    path = agents.write("child", "0.1.0-rc.1", base="base:1.0.0")
+    agent("lock", "-q", path)
+    assert set(pins(path)) == {"base:1.0.0", "psm_gen"}
+    agent("build", "-q", "--locked", path)
+
+
+def test_a_lock_that_cannot_be_read_is_told_with_its_line(agent: Agent, agents: Agents) -> None:
+    path = agents.write("child", "0.1.0-rc.1")
+    agent("lock", "-q", path)
+    lock = path / "agent.lock"
+    lock.write_text(lock.read_text().replace('"pins"', '"pin"'))
+    for verb in (("lock",), ("lock", "--check"), ("install",), ("build",), ("build", "--locked")):
+        refused = agent(*verb, path, code=2)
+        assert f"{lock}:3:3: unknown key 'pin'" in refused.err
+        assert "did you mean 'pins'?" in refused.err
+    agent("install", agents.write("other", "0.1.0-rc.1"), code=6)
+
+
 MATRIX = {
     "compatibility": {
         "coordinator": {"1.0.0": {"compatible_with": ["psm_gen@1.0"], "llm_models": ["gpt-4"]}}

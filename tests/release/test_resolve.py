@@ -96,6 +96,14 @@ def test_a_version_that_is_nowhere_is_not_found() -> None:
     assert "the local store, registry.example/team" in str(caught.value.hint)
 
 
+def test_a_pre_release_is_taken_only_when_one_is_named() -> None:
+    table: dict[str, Needs] = {"a:2.0.0-rc.1": {}, "a:2.0.0-rc.2": {}}
+    with pytest.raises(RequirementNotFound) as caught:
+        solve(table, {"a": "*"})
+    assert caught.value.hint == "a pre-release must be named: a@>=2.0.0-rc.2"
+    assert versions(solve(table, {"a": ">=2.0.0-rc.1"})) == {"a": "2.0.0-rc.2"}
+
+
 def test_a_version_whose_needs_are_nowhere_is_passed_over() -> None:
     table: dict[str, Needs] = {"a:1.0.0": {}, "a:2.0.0": {"gone": "*"}}
     assert versions(solve(table, {"a": "*"})) == {"a": "1.0.0"}
