@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agentoci.api.diffing import as_path
 from agentoci.api.inspection import locate
+from agentoci.errors import Invalid, SourceFaults
 from agentoci.spec.jsonio import Json
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ def _commented(text: str, origins: Mapping[str, str]) -> str:
     from agentoci.definition.yamlio import load
 
     lines = text.split("\n")
-    found = list(_pointed("", load(text.encode(), file="definition").root))
+    try:
+        found = list(_pointed("", load(text.encode(), file="definition").root))
+    except SourceFaults as exc:
+        raise Invalid("the definition is too large for comments", hint="--format json") from exc
     starts = [*sorted({_first_line(node) for _, node in found}), len(lines)]
     for pointer, node in found:
         if pointer in origins:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
+from agentoci.errors import Integrity
 from agentoci.spec.jsonio import Json
 
 Path: TypeAlias = tuple[str, ...]
@@ -39,6 +40,10 @@ UNIONS: Final = frozenset({*((*KNOWLEDGE, name) for name in KNOWLEDGE_LISTS), IN
 """Lists of texts in which a text stands once."""
 
 
+class Tangled(Integrity):
+    """Documents that are no definitions were merged: one has a value where another has more."""
+
+
 def flatten(document: Mapping[str, Json]) -> Flat:
     """The table of a document; a list that is neither keyed nor a union is one value."""
     made: Flat = {}
@@ -55,13 +60,14 @@ def flatten_at(path: Path, value: Json) -> Flat:
 
 
 def unflatten(flat: Mapping[Path, Json]) -> dict[str, Json]:
-    """The document of a table."""
+    """The document of a table; raises Tangled for one of documents of different shapes."""
     made: dict[str, Json] = {}
     for path, value in flat.items():
         around = made
         for step in path[:-1]:
             inner = around.setdefault(step, {})
-            assert isinstance(inner, dict)  # noqa: S101 (tables are made by `flatten`)
+            if not isinstance(inner, dict):
+                raise Tangled(f"{'.'.join(path)[:60]}: a value stands where a mapping should")
             around = inner
         if is_container(path, value):
             around.setdefault(path[-1], {})

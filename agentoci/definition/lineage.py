@@ -14,7 +14,7 @@ from typing import Final
 from agentoci._internal import limits
 from agentoci.definition import flat
 from agentoci.definition.flat import Flat, Path
-from agentoci.definition.merging import Patch
+from agentoci.definition.merging import Contradiction, Patch
 from agentoci.errors import Integrity
 from agentoci.spec.jsonio import Json
 
@@ -69,7 +69,11 @@ class Lineage:
         if len(written) > limits.MAX_LINEAGE:
             raise CorruptLineage(f"{what}: more than {limits.MAX_LINEAGE} entries in its lineage")
         made = cls(tuple(_entry(document, what) for document in written))
-        if made.document() != definition:
+        try:
+            is_whole = made.document() == definition
+        except (Contradiction, flat.Tangled) as exc:
+            raise CorruptLineage(f"{what}: its lineage contradicts itself: {exc.message}") from exc
+        if not is_whole:
             raise CorruptLineage(f"{what}: its lineage is not that of its definition")
         return made
 

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from agentoci._internal import limits
 from agentoci.definition.ancestry import Ancestry, resolve
 from agentoci.definition.difference import difference
+from agentoci.definition.flat import Tangled
 from agentoci.definition.lineage import AGENTFILE, CorruptLineage, Entry, Lineage
 from agentoci.definition.linearization import linearise
+from agentoci.definition.merging import Contradiction
 from agentoci.definition.parents import ParentMissing, ParentName, Source
 from agentoci.definition.read import definition_document, read_definition
 from agentoci.definition.yamlio import load
@@ -389,6 +391,49 @@ def test_what_an_agentfile_says_is_its_word() -> None:
 def test_a_lineage_that_is_none_is_refused(lineage: Json) -> None:
     with pytest.raises(CorruptLineage):
         Lineage.of({"definition": {"spec": {"interface": "x"}}, "lineage": lineage}, what="image")
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [
+        ({"spec": {"behavior": {"memory": {}}}}, {"spec": {"behavior": 5}}),
+        ({"metadata": {"name": "x"}}, {"metadata": []}),
+        ({"spec": 5}, {"spec": {"requires": {"tools": [5]}}}),
+        tuple({"spec": {"constraints": [{"id": "x", "validation": v}]}} for v in "ab"),
+        ({"metrics": [5, None, {"name": {}}]}, {"metrics": {"a": 1}}),
+    ],
+)
+def test_a_lineage_of_what_is_no_definition_is_refused(documents: Any) -> None:
+    entries: Json = [{"origin": "a@1.0.0", "document": document} for document in documents]
+    with pytest.raises(CorruptLineage):
+        Lineage.of({"definition": {"spec": {}}, "lineage": entries}, what="image")
+
+
+_KEYS = st.sampled_from(
+    ["apiVersion", "metadata", "spec", "requires", "tools", "extensions", "add", "remove", "name",
+     "constraints", "id", "knowledge", "static", "removed", "behavior", "override", "metrics", "/"]
+)  # fmt: skip
+_ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | _KEYS | st.just("/spec/requires/tools/x"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.lists(st.dictionaries(_KEYS, _ANYTHING, max_size=4), min_size=1, max_size=3))
+def test_no_lineage_of_a_stranger_breaks_the_reader(documents: list[Any]) -> None:
+    entries = tuple(Entry("a@1.0.0", each) for each in documents)
+    agentoci: dict[str, Json] = {"lineage": Lineage(entries).json(), "definition": {}}
+    try:
+        agentoci["definition"] = Lineage(entries).document()
+    except (Contradiction, Tangled):
+        with pytest.raises(CorruptLineage):
+            Lineage.of(agentoci, what="image")
+        return
+    lineage = Lineage.of(agentoci, what="image")
+    assert lineage.document() == agentoci["definition"]
+    assert set(lineage.origins().values()) <= {"a@1.0.0"}
+    lineage.own()
 
 
 def test_a_lineage_without_end_is_refused() -> None:
