@@ -87,6 +87,9 @@ MAX_ANCESTORS: Final = 64
 MAX_LINEAGE: Final = 1_000
 """Entries of an image's lineage: each base adds an Agentfile's, and those of its ancestors."""
 
+MAX_LINEAGE_WORK: Final = 2_000_000
+"""Entries of a lineage times the values of all: laying each over those before costs as much."""
+
 MAX_AGENTFILE_BYTES: Final = MIB
 """An Agentfile with heredocs."""
 

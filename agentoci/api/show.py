@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,8 +92,13 @@ def _commented(text: str, origins: Mapping[str, str]) -> str:
     for pointer, node in found:
         if pointer in origins:
             line = _last_line(node, lines, starts)
-            lines[line - 1] += f"  # {origins[pointer]}"
+            lines[line - 1] += f"  # {_shown(origins[pointer])}"
     return "\n".join(lines)
+
+
+def _shown(origin: str) -> str:
+    """The origin on one line: an image may call itself what it likes."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in origin)
 
 
 def _pointed(pointer: str, node: Node) -> Iterator[tuple[str, Node]]:
@@ -112,7 +118,7 @@ def _last_line(node: Node, lines: Sequence[str], starts: Sequence[int]) -> int:
     first = _first_line(node)
     if isinstance(node.value, list | dict) or _opens_block(lines[node.place.line - 1]):
         return first
-    return next(start for start in starts if start > first) - 1
+    return starts[bisect_right(starts, first)] - 1
 
 
 def _opens_block(line: str) -> bool:

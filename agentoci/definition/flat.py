@@ -144,7 +144,7 @@ def _listed(path: Path, value: Json) -> Json:
 def _point(found: dict[Path, str], path: Path, pointer: str, value: Json) -> None:
     if isinstance(value, list) and (path in KEYED or path in UNIONS):
         for index, entry in enumerate(value):
-            if isinstance(entry, dict):
+            if isinstance(entry, dict) and path in KEYED:
                 named = (*path, str(entry.get(KEYED[path])))
                 for key in entry:
                     found[(*named, key)] = f"{pointer}/{index}/{_escaped(key)}"

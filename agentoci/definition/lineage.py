@@ -70,12 +70,19 @@ class Lineage:
             raise CorruptLineage(f"{what}: more than {limits.MAX_LINEAGE} entries in its lineage")
         made = cls(tuple(_entry(document, what) for document in written))
         try:
+            if len(made.entries) * made._size() > limits.MAX_LINEAGE_WORK:
+                raise CorruptLineage(f"{what}: its lineage says too much to be read")
             is_whole = made.document() == definition
         except (Contradiction, flat.Tangled) as exc:
             raise CorruptLineage(f"{what}: its lineage contradicts itself: {exc.message}") from exc
         if not is_whole:
             raise CorruptLineage(f"{what}: its lineage is not that of its definition")
         return made
+
+    def _size(self) -> int:
+        """Values and removals of all entries."""
+        patches = (Patch.of(entry.document) for entry in self.entries)
+        return sum(len(patch.values) + len(patch.removes) for patch in patches)
 
     def json(self) -> list[Json]:
         """The lineage as the config carries it."""

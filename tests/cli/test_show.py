@@ -41,6 +41,16 @@ def read(text: str) -> Any:
     return load(text.encode(), file="printed").data
 
 
+def test_no_name_of_an_image_is_a_line_of_the_definition() -> None:
+    """An origin is a comment: a line end in it began a line that looked like the definition's."""
+    definition = {"metadata": {"name": "x\nspec: evil\x1b[2J", "version": "\u202e1"}, "spec": {}}
+    lineage = Lineage.of({"definition": definition}, what="image")
+    shown = Shown(lineage.document(), lineage.origins()).yaml()
+    assert read(shown) == definition
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert len(shown.splitlines()) == 4
+
+
 @pytest.mark.parametrize("form", ["yaml", "json"])
 def test_a_file_is_shown_as_it_is_written(agent: Agent, family: Path, form: str) -> None:
     shown = agent("show", "--format", form, family / "advanced.agentdef")

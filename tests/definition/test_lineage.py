@@ -442,6 +442,29 @@ def test_a_lineage_without_end_is_refused() -> None:
         Lineage.of({"definition": {}, "lineage": [entry] * 1001}, what="image")
 
 
+def test_a_lineage_that_costs_too_much_to_add_up_is_refused() -> None:
+    """A megabyte of it took a minute: each entry is laid over all that stand before it."""
+    entries: list[Json] = [
+        {
+            "origin": "a@1.0.0",
+            "document": {
+                "removed": [f"/spec/x/{at}_{i}" for i in range(40)],
+                "spec": {"x": {f"{at}_{i}": 1 for i in range(20)}},
+            },
+        }
+        for at in range(1000)
+    ]
+    with pytest.raises(CorruptLineage, match="too much"):
+        Lineage.of({"definition": {}, "lineage": entries}, what="image")
+
+
+@pytest.mark.parametrize("part", ["static", "dynamic", "principles"])
+def test_a_mapping_where_a_text_should_be_has_an_origin_all_the_same(part: str) -> None:
+    definition: dict[str, Json] = {"spec": {"knowledge": {part: [{"name": "x"}, 5, None]}}}
+    lineage = Lineage.of({"definition": definition}, what="image")
+    assert set(lineage.origins()) == {f"/spec/knowledge/{part}/{at}" for at in range(3)}
+
+
 def test_an_image_without_a_lineage_is_its_own_root() -> None:
     definition = dict(source(FULL).document)
     lineage = Lineage.of({"definition": definition}, what="image")
