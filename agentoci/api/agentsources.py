@@ -13,6 +13,7 @@ from agentoci.api.transfers import NoRegistry
 from agentoci.content.protocols import ContentNotFound, Fetcher
 from agentoci.errors import Denied, Invalid
 from agentoci.release.candidates import Candidate, Known, Requirement, newest_first
+from agentoci.release.resolve import MAX_NAMES
 from agentoci.release.tagged import annotated, candidates_of, requirements_of
 from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
@@ -103,7 +104,7 @@ class AgentSources:
 
     def read(self, candidate: Candidate) -> Known | None:
         """Its manifest; the config only where the manifest leaves the needs open."""
-        key = f"{candidate.reference}@{candidate.digest or ''}"
+        key = f"{candidate.name} {candidate.reference}@{candidate.digest or ''}"
         if key not in self._known:
             self._known[key] = self._read(candidate)
         return self._known[key]
@@ -111,7 +112,8 @@ class AgentSources:
     def warm(self, requirements: Iterable[Requirement], kept: Mapping[str, Candidate]) -> None:
         """Ask at once for what resolving will most likely ask for: the newest that fits of each.
 
-        It goes on with what those need. What is not found is left to resolving.
+        It goes on with what those need, to no more names than resolving can take. What is not
+        found is left to resolving.
         """
         wanted: dict[str, list[Requirement]] = {}
         seen: set[tuple[str, str | None]] = set()
@@ -122,6 +124,8 @@ class AgentSources:
             asked = sorted(
                 {(r.name, r.repository) for r in fresh} - seen, key=lambda k: (k[0], k[1] or "")
             )
+            if len(seen) + len(asked) > MAX_NAMES:
+                return
             # The first of all alone: it teaches how the registry wants to be asked, and logs in.
             alone = 0 if seen else 1
             seen.update(asked)
@@ -163,11 +167,20 @@ class AgentSources:
     # Looking
 
     def _look(self, name: str, repository: str | None) -> list[Candidate]:
+        """Images of other registries that happen to be here count when there is nothing else."""
         here, there = self._local(name, repository), self._remotes(name, repository)
         if self.fresh:
             elsewhere = {candidate.reference for candidate in there}
             here = [candidate for candidate in here if candidate.reference not in elsewhere]
-        return here + there
+        found = here + there
+        return [candidate for candidate in found if self._is_meant(candidate, repository)] or found
+
+    def _is_meant(self, candidate: Candidate, repository: str | None) -> bool:
+        """Whether it is from where somebody said: else whatever was pulled could outbid that."""
+        if candidate.rank or repository is not None:
+            return True
+        place, _, _ = candidate.repository.rpartition("/")
+        return Reference.parse(candidate.repository).is_local or place in map(str, self.sources)
 
     def _remotes(self, name: str, repository: str | None) -> list[Candidate]:
         found: list[Candidate] = []

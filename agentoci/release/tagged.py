@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
@@ -9,13 +10,16 @@ from agentoci.errors import Integrity
 from agentoci.release.candidates import Candidate, Demand, Requirement
 from agentoci.spec.jsonio import Json, canonical, loads
 from agentoci.spec.ranges import InvalidRange, VersionRange
-from agentoci.spec.reference import DEFAULT_TAG
+from agentoci.spec.reference import DEFAULT_TAG, InvalidReference, Reference
 from agentoci.spec.version import TagVersion
 
 if TYPE_CHECKING:
     from agentoci.spec.digest import Digest
 
 ANY: Final = "*"
+
+_NAME: Final = r"[a-z0-9][a-z0-9._-]{0,127}"
+"""As definitions have it, whose module would load all of pydantic."""
 
 _OTHER_KINDS: Final = ("mcp", "a2a", "http", "skill")
 """Keys of bindings that are no agents."""
@@ -102,12 +106,22 @@ def _requirement(entry: Json, what: str) -> Requirement:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise InvalidRequirements(f"{what}: a requirement without a name")
     name, version = str(entry["name"]), entry.get("version", ANY)
+    last = name.rpartition("/")[2]  # images built before there was `reference`
+    reference = entry.get("reference")
+    whole = reference if isinstance(reference, str) else name if last != name else None
+    if not re.fullmatch(_NAME, last) or (whole is not None and not _leads_to(whole, last)):
+        raise InvalidRequirements(f"{what}: {whole or name!r:.80} is not the name of an agent")
     try:
         wanted = VersionRange.parse(str(version))
     except InvalidRange as exc:
         raise InvalidRequirements(f"{what}: {name}: {exc.message}") from exc
     demand = Demand.OPTIONAL if entry.get("required") is False else Demand.REQUIRED
-    reference = entry.get("reference")
-    last = name.rpartition("/")[2]  # images built before there was `reference`
-    whole = reference if isinstance(reference, str) else name if last != name else None
     return Requirement(last, wanted, demand, whole)
+
+
+def _leads_to(whole: str, last: str) -> bool:
+    """Whether it is a repository, without tag and digest, whose last part is the name."""
+    try:
+        return Reference.parse(whole).name == whole and whole.rpartition("/")[2] == last
+    except InvalidReference:
+        return False

@@ -17,6 +17,7 @@ from agentoci.errors import AgentociError
 from agentoci.registry.errors import RegistryUnreachable
 from agentoci.release.candidates import Requirement
 from agentoci.release.conflicts import RequirementNotFound
+from agentoci.release.resolve import MAX_NAMES, ResolveTooHard
 from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
 from agentoci.spec.jsonio import canonical
@@ -161,6 +162,42 @@ def test_a_place_that_lets_nobody_in_is_passed_over(desk: Desk, fake: FakeRegist
     desk.require("psm_gen")
     done = desk.lock(sources=(f"{fake.host}/closed", f"{fake.host}/team"))
     assert pinned(done) == {"psm_gen": f"{fake.host}/team/psm_gen:1.0.0"}
+
+
+def test_an_image_that_was_merely_pulled_does_not_outbid_the_sources(
+    desk: Desk, fake: FakeRegistry
+) -> None:
+    """Who looks at a stranger's image must not build on it from then on."""
+    put(fake, "team/a", "1.0.0")
+    with desk.engine() as engine:
+        desk.require()
+        stranger = Reference.parse("stranger.example/x/a:99.0.0")
+        engine.builds.build(desk.context, BuildOptions(tags=(stranger,)))
+    desk.require("a")
+    assert pinned(desk.lock()) == {"a": "stranger.example/x/a:99.0.0"}, "there is no other"
+    done = desk.lock(upgrade=(EVERYTHING,), sources=(f"{fake.host}/team",))
+    assert pinned(done) == {"a": f"{fake.host}/team/a:1.0.0"}
+
+
+def test_a_chain_of_needs_without_end_ends(desk: Desk, fake: FakeRegistry) -> None:
+    """A registry can make up an agent for every name that it is asked for."""
+    for at in range(3 * MAX_NAMES):
+        put(fake, f"team/a{at}", "1.0.0", **needs(f'[{{"name":"a{at + 1}"}}]'))
+    desk.require("a0")
+    with pytest.raises(ResolveTooHard):
+        desk.lock(sources=(f"{fake.host}/team",))
+    assert len(fake.requests()) < 3 * MAX_NAMES
+
+
+def test_an_image_with_needs_without_number_is_asked_for_few(
+    desk: Desk, fake: FakeRegistry
+) -> None:
+    wanted = json.dumps([{"name": f"x{at}"} for at in range(3 * MAX_NAMES)])
+    put(fake, "team/a", "1.0.0", **needs(wanted))
+    desk.require("a")
+    with pytest.raises(RequirementNotFound):
+        desk.lock(sources=(f"{fake.host}/team",))
+    assert len(fake.requests()) < 10
 
 
 def test_what_is_no_agent_is_passed_over(desk: Desk, fake: FakeRegistry) -> None:

@@ -90,3 +90,26 @@ def test_what_nobody_can_read_is_refused(text: str) -> None:
     with pytest.raises((InvalidRequirements, InvalidJson)) as caught:
         annotated(text, what="x")
     assert caught.value.exit_code == 8
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"name": "evil\nhint: run it"},
+        {"name": "x\x1b[2J"},
+        {"name": ""},
+        {"name": "x/"},
+        {"name": "a/../b"},
+        {"name": "x", "reference": "host.example/team/y"},
+        {"name": "x", "reference": "host.example/team/x:1"},
+        {"name": "x", "reference": f"host.example/x@sha256:{'0' * 64}"},
+        {"name": "x", "reference": "../../x"},
+        {"name": "x", "reference": "oci:/x"},
+        {"name": "x", "reference": f"{'x' * 300}/x"},
+    ],
+)
+def test_an_agent_has_the_name_that_leads_to_it(entry: dict[str, Json]) -> None:
+    """Names of strangers end in reports, locks and requests."""
+    with pytest.raises(InvalidRequirements) as caught:
+        requirements_of([entry], what="x")
+    assert caught.value.message.isprintable()
