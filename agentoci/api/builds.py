@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agentoci.builder.build import Builder
     from agentoci.builder.compiling import Compiled
     from agentoci.builder.packing import LayerPlan
+    from agentoci.release.lock import Lock
     from agentoci.store.images import Image
 
 __all__ = [
@@ -56,9 +57,9 @@ class Builds:
 
         What `agent.lock` beside the Agentfile pins is taken; a lock that does not fit is made anew,
         by `sources` (`HOST/PREFIX`) besides the usual ones, or refused when `locked`; with
-        `keep_lock` what is made anew holds for this build alone and is not written. Raises
-        SourceFaults with every fault found, each with line and caret; LockDrift; and what locking
-        raises.
+        `keep_lock` what is made anew holds for this build alone and is not written, nor is it when
+        the build fails. Raises SourceFaults with every fault found, each with line and caret;
+        LockDrift; and what locking raises.
         """
         engine, report = self._engine, report or NoReport()
         for tag in options.tags:
@@ -71,6 +72,7 @@ class Builds:
             if built is not None:
                 self._warn(context, options, built, report)
                 return built
+        lock: Lock | None = None
         if locked or lock_path(context, options).exists():
             from agentoci.api.locking import fitting_lock
 
@@ -85,6 +87,10 @@ class Builds:
             )
             options = Pins.of(lock).applied(options)
         built = self._builder(options).build(context, options, report=report)
+        if lock is not None and not keep_lock:
+            from agentoci.api.locking import write_lock
+
+            write_lock(lock_path(context, options), lock)
         self._warn(context, options, built, report)
         return built
 

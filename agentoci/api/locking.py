@@ -100,6 +100,12 @@ def make_lock(
     )
 
 
+def write_lock(path: Path, lock: Lock) -> None:
+    """Keep a lock; a file that says the same already stays as it is, byte by byte."""
+    if read_lock(path) != lock:
+        files.write_atomically(path, lock.encode())
+
+
 def check_lock(engine: Engine, context: Path, options: BuildOptions) -> Lock:
     """The lock, if it fits; raises LockDrift with every difference, NoLock."""
     path = lock_path(context, options)
@@ -136,7 +142,7 @@ def fitting_lock(
 ) -> Lock:
     """The lock if it fits; one that does not is made anew, which `warn` is told, unless `locked`.
 
-    Without `write` the one made anew is for the caller alone.
+    Nothing is written here: `write` tells whether the caller is going to, by `write_lock`.
     Raises LockDrift, and what `make_lock` raises.
     """
     path = lock_path(context, options)
@@ -154,7 +160,7 @@ def fitting_lock(
         return lock
     if locked:
         raise drifted(path, reasons)
-    made = make_lock(engine, context, options, sources=sources, write=write)
+    made = make_lock(engine, context, options, sources=sources, write=False)
     warn(f"{path} {'is made anew' if write else 'does not fit'}: {reasons[0]}")
     for change in made.changes:
         warn(f"{LOCK_FILE}: {change}")

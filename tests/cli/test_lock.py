@@ -128,6 +128,19 @@ def test_locked_refuses_drift_and_a_build_without_it_mends(agent: Agent, agents:
     assert "psm_gen is locked, and nothing requires it any more" in gone.err
 
 
+def test_a_build_that_fails_leaves_the_lock_as_it_was(agent: Agent, agents: Agents) -> None:
+    agents.build("psm_gen", "1.0.0")
+    path = agents.write("coordinator", "0.1.0-rc.1", "REQUIRE psm_gen@^1")
+    agent("lock", "-q", path)
+    agents.write("coordinator", "0.1.0-rc.1", "COPY nowhere.md /agent/")
+    before = (path / "agent.lock").read_bytes()
+    assert "'nowhere.md' is not in the context" in agent("build", path, code=2).err
+    assert (path / "agent.lock").read_bytes() == before
+    agents.write("coordinator", "0.1.0-rc.1")
+    agent("build", "-q", path)
+    assert pins(path) == {}
+
+
 def test_what_is_locked_is_in_the_image(agent: Agent, agents: Agents) -> None:
     digest = agents.build("psm_gen", "1.0.0")
     path = agents.write("coordinator", "0.1.0-rc.1", "REQUIRE psm_gen:1.0")
