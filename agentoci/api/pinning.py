@@ -66,7 +66,7 @@ def _gathered(pins: Iterable[dict[str, Any]]) -> Pins:
     for pin in pins:
         if pin["kind"] == PinKind.IMAGE.value:
             images[str(pin["name"])] = str(pin["digest"])
-        elif pin["kind"] != PinKind.PARENT.value:
+        else:
             made = {key: str(pin[key]) for key in ("digest", "reference")}
             version = pin.get("version")
             requirements[str(pin["name"])] = made | ({"version": version} if version else {})

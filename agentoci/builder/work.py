@@ -67,7 +67,6 @@ class Work:
     find: ParentFinder
     artifacts: ArtifactLookup = no_artifacts
     results: dict[int, StageResult] = field(default_factory=dict)
-    unpacked: dict[str, Context] = field(default_factory=dict)
 
     def stage_results(self) -> list[StageResult]:
         """Build every stage that the last one needs, in order."""

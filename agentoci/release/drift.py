@@ -32,15 +32,11 @@ class SkillNeed:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What an Agentfile asks for.
-
-    `images` are references as written, `parents` are `name@version`, None when nobody said.
-    """
+    """What an Agentfile asks for; `images` are references as written."""
 
     images: tuple[str, ...] = ()
     requirements: tuple[Requirement, ...] = ()
     skills: tuple[SkillNeed, ...] = ()
-    parents: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +76,8 @@ def changes(old: Lock, new: Lock) -> list[Change]:
 def drift(lock: Lock, needs: Needs) -> list[str]:
     """Why the lock does not fit; empty when it does."""
     return [
-        *_unlike(lock, PinKind.IMAGE, needs.images),
+        *_unlike_images(lock, needs.images),
         *_unlike_skills(lock, needs.skills),
-        *(_unlike(lock, PinKind.PARENT, needs.parents) if needs.parents is not None else ()),
         *_unfit(lock, needs.requirements),
         *_unneeded(lock, needs.requirements),
     ]
@@ -94,8 +89,8 @@ def drifted(path: Path, reasons: Sequence[str]) -> LockDrift:
     return LockDrift(listed, hint="agent lock makes it fit")
 
 
-def _unlike(lock: Lock, kind: PinKind, wanted: Sequence[str]) -> Iterator[str]:
-    pinned = lock.named(kind)
+def _unlike_images(lock: Lock, wanted: Sequence[str]) -> Iterator[str]:
+    pinned = lock.named(PinKind.IMAGE)
     yield from (f"{name} is not locked" for name in wanted if name not in pinned)
     left = sorted(pinned.keys() - set(wanted))
     yield from (f"{name} is locked, and not used any more" for name in left)

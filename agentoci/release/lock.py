@@ -25,10 +25,9 @@ MATRIX_FILE: Final = "compatibility.json"
 
 
 class PinKind(StrEnum):
-    """What a pin is for: FROM and COPY --from, a parent, a requirement, a skill."""
+    """What a pin is for: FROM, COPY --from or a parent's image; a requirement; a skill."""
 
     IMAGE = "image"
-    PARENT = "parent"
     AGENT = "agent"
     SKILL = "skill"
 
@@ -37,8 +36,8 @@ class PinKind(StrEnum):
 class Pin:
     """One name and the image that it stands for.
 
-    `name` is a requirement's, a parent's `name@version`, or the reference as it is written;
-    `reference` is what it is pulled by. `wanted_by` tells who wants it (`.` is the agent itself,
+    `name` is a requirement's or a skill's, or the reference as it is written; `reference` is what
+    it is pulled by. `wanted_by` tells who wants it (`.` is the agent itself,
     others are `name@version`) and which versions.
     """
 

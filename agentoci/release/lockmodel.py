@@ -51,7 +51,7 @@ class _Part(BaseModel):
 class PinDocument(_Part):
     """One name and the image that it stands for."""
 
-    kind: Literal["image", "parent", "agent", "skill"]
+    kind: Literal["image", "agent", "skill"]
     name: _Text
     version: Annotated[str, Strict(), AfterValidator(_version)] | None = None
     reference: Annotated[str, Strict(), _by(_check_place)]

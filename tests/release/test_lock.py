@@ -113,7 +113,7 @@ def without(key: str) -> dict[str, Any]:
         (document() | {"version": "1"}, 2, "expected 1, found '1'"),
         (document() | {"pinned": []}, 36, "unknown key 'pinned'"),
         (document(vresion="1.0.0"), 13, "unknown key 'vresion'"),
-        (document(kind="agnet"), 5, "expected 'image', 'parent', 'agent' or 'skill'"),
+        (document(kind="agnet"), 5, "expected 'image', 'agent' or 'skill'"),
         (document(digest="sha256:0"), 9, "is not a digest"),
         (document(reference="host.example/X:1"), 8, "'X' is not a name"),
         (document(version="1.0"), 7, "'1.0' is not a full version"),
@@ -194,7 +194,6 @@ def test_a_lock_that_fits() -> None:
             ["the skill more is not locked"],
         ),
         ({"skills": ()}, ["the skill review is locked, and not used any more"]),
-        ({"parents": ("base@1.0.0",)}, ["base@1.0.0 is not locked"]),
     ],
 )
 def test_drift_is_told(needs: dict[str, Any], reasons: list[str]) -> None:
