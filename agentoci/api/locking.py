@@ -76,13 +76,13 @@ def make_lock(
 ) -> Locked:
     """Resolve and write the lock; pins that fit are kept, except those of the names to upgrade.
 
-    EVERYTHING in `upgrade` keeps none; without `write` the file stays as it is. Raises NotLocked,
-    RequirementConflict, RequirementNotFound, what building raises of bases and definitions, and
+    EVERYTHING in `upgrade` keeps none, names want a lock that is there; without `write` the file
+    stays as it is. Raises NotLocked, NoLock, RequirementConflict, RequirementNotFound, what building raises of bases and definitions, and
     what registries say.
     """
     before = engine.client.requests if engine.has_client else 0
     path = lock_path(context, options)
-    old = read_lock(path) or Lock()
+    old = (_present(path) if set(upgrade) - {EVERYTHING} else read_lock(path)) or Lock()
     kept = _kept(old, upgrade)
     work = Resolving(engine, context, options, kept, sources, fresh=bool(upgrade))
     made = work.lock()
@@ -204,6 +204,8 @@ def _kept(old: Lock, upgrade: Collection[str]) -> Lock:
 
             near = difflib.get_close_matches(name, [pin.name for pin in old.pins], 1)
             hint = f"did you mean {near[0]!r}?" if near else "agent lock --check shows what is"
+            if Path(name).is_dir():
+                hint = f"{name} is a folder, and a name is meant: agent update -C {name}"
             raise NotLocked(f"{name} is not locked", hint=hint)
     gone = [pin for found in named.values() for pin in found]
     return Lock.of((pin for pin in old.pins if pin not in gone), old.missing)

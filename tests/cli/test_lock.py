@@ -141,6 +141,22 @@ def test_a_build_that_fails_leaves_the_lock_as_it_was(agent: Agent, agents: Agen
     assert pins(path) == {}
 
 
+def test_names_want_a_lock_and_folders_are_no_names(
+    agent: Agent, agents: Agents, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agents.build("psm_gen", "1.0.0")
+    path = agents.write("coordinator", "0.1.0-rc.1", "REQUIRE psm_gen@^1")
+    monkeypatch.chdir(agents.folder)
+    for command in (("update", "psm_gen"), ("lock", "--upgrade", "psm_gen")):
+        assert "agent.lock: there is no lock" in agent(*command, code=6).err
+    agent("lock", "-q", path)
+    monkeypatch.chdir(path)
+    (path / "docs").mkdir()
+    refused = agent("update", "docs", code=6).err
+    assert "docs is not locked" in refused
+    assert "agent update -C docs" in refused
+
+
 def test_what_is_locked_is_in_the_image(agent: Agent, agents: Agents) -> None:
     digest = agents.build("psm_gen", "1.0.0")
     path = agents.write("coordinator", "0.1.0-rc.1", "REQUIRE psm_gen:1.0")
