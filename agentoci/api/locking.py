@@ -77,8 +77,8 @@ def make_lock(
     """Resolve and write the lock; pins that fit are kept, except those of the names to upgrade.
 
     EVERYTHING in `upgrade` keeps none, names want a lock that is there; without `write` the file
-    stays as it is. Raises NotLocked, NoLock, RequirementConflict, RequirementNotFound, what building raises of bases and definitions, and
-    what registries say.
+    stays as it is. Raises NotLocked, NoLock, RequirementConflict, RequirementNotFound, what
+    building raises of bases and definitions, and what registries say.
     """
     before = engine.client.requests if engine.has_client else 0
     path = lock_path(context, options)
