@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -19,6 +19,16 @@ DIRTY: Final = "-dirty"
 """The end of a revision that the folder is not exactly."""
 
 _PATIENCE_SECONDS: Final = 30.0
+_ALONE: Final = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_ALLOW_PROTOCOL": "none",  # objects that are missing are fetched by what the folder says
+    "GIT_NO_LAZY_FETCH": "1",
+    "LC_ALL": "C",
+}
+_NO_MATCH: Final = 1
+_FILTERS: Final = r"^filter\."
+_FILTERS_OFF: Final = ("clean=", "smudge=", "process=", "required=false")
+_SCOPES_OF_A_FOLDER: Final = ("local", "worktree")
 _BY_SSH: Final = re.compile(r"(?:[^@/:]+@)([^/:]+):(?!/)(.+)")
 """`git@host:team/name`, as ssh is spelled."""
 
@@ -53,31 +63,75 @@ def web_address(url: str) -> str | None:
     """The address of a repository as one opens it; None for what leads to no web server."""
     if match := _BY_SSH.fullmatch(url):
         url = f"https://{match[1]}/{match[2]}"
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     if parts.scheme not in ("https", "http", "ssh", "git") or not parts.hostname:
         return None
     path = parts.path.removesuffix("/").removesuffix(".git")
+    host = parts.hostname  # the port was that of ssh or git
     if parts.scheme in ("http", "https"):
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path}"
-    return f"https://{parts.hostname}{path}"  # the port was that of ssh or git
+        host = parts.netloc.rpartition("@")[2]
+    made = f"{'http' if parts.scheme == 'http' else 'https'}://{host}{path}"
+    return made if made.isprintable() else None
 
 
 def _of_work_tree(folder: Path, environment: Mapping[str, str]) -> CommitBuilt:
     """What git says; nothing where there is no git, no work tree, or no commit."""
     with contextlib.suppress(proc.CommandFailed):
-        commit = _git(folder, environment, "rev-parse", "--verify", "HEAD")
-        if commit:
-            changed = _git(folder, environment, "status", "--porcelain", "--", ".")
-            origin = _git(folder, environment, "config", "--get", "remote.origin.url")
-            return CommitBuilt(origin, commit + (DIRTY if changed else ""))
+        git = _Git(folder, environment)
+        commit = git.line("rev-parse", "--verify", "HEAD")
+        harmless = git.without_filters() if commit else None
+        if commit and harmless is not None:
+            origin = git.line("config", "--get", "remote.origin.url")
+            return CommitBuilt(origin, commit + ("" if harmless.is_clean() else DIRTY))
     return CommitBuilt()
 
 
-def _git(folder: Path, environment: Mapping[str, str], *arguments: str) -> str | None:
-    """What git prints; None when it fails. Nothing that the folder configures is run."""
-    done = proc.run(
-        ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *arguments],
-        environment={**environment, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
-        timeout_seconds=_PATIENCE_SECONDS,
-    )
-    return done.stdout.decode(errors="replace").strip() or None if done.status == 0 else None
+@dataclass(frozen=True, slots=True)
+class _Git:
+    """git in a folder that anybody may have made: nothing that it configures is run.
+
+    A work tree can name programs as its file monitor, hooks, filters of what is read, and for the
+    place that missing objects come from; submodules have a configuration of their own.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    settings: tuple[str, ...] = ("core.fsmonitor=false", "core.hooksPath=/dev/null")
+
+    def without_filters(self) -> _Git | None:
+        """The same, deaf to the filters of the folder; None when these cannot be told."""
+        done = self._run("config", "--show-scope", "--name-only", "-z", "--get-regexp", _FILTERS)
+        if done.status not in (0, _NO_MATCH):
+            return None
+        said = done.stdout.decode(errors="surrogateescape").split("\0")[:-1]
+        its_own = (
+            key.rpartition(".")[0]
+            for scope, key in zip(said[::2], said[1::2], strict=True)
+            if scope in _SCOPES_OF_A_FOLDER
+        )
+        names = dict.fromkeys(its_own)
+        if any("=" in name for name in names):
+            return None  # no option can name it
+        off = [f"{name}.{key}" for name in names for key in _FILTERS_OFF]
+        return replace(self, settings=(*self.settings, *off))
+
+    def is_clean(self) -> bool:
+        """Whether the folder is what was committed, as far as git can tell."""
+        done = self._run("status", "--porcelain", "--ignore-submodules=dirty", "--", ".")
+        return done.status == 0 and not done.stdout.strip()
+
+    def line(self, *arguments: str) -> str | None:
+        """What git prints; None when that is nothing, or when it fails."""
+        done = self._run(*arguments)
+        return done.stdout.decode(errors="replace").strip() or None if done.status == 0 else None
+
+    def _run(self, *arguments: str) -> proc.Completed:
+        settings = [word for setting in self.settings for word in ("-c", setting)]
+        return proc.run(
+            ["git", *settings, "-C", str(self.folder), *arguments],
+            environment={**self.environment, **_ALONE},
+            timeout_seconds=_PATIENCE_SECONDS,
+        )

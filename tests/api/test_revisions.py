@@ -51,6 +51,10 @@ def tree(tmp_path: Path) -> Path:
         ("/srv/git/bot.git", None),
         ("file:///srv/git/bot.git", None),
         ("../bot", None),
+        ("https://[bad", None),
+        ("https://\u2100.example/bot", None),
+        ("https://example.com/bot\x1b[2J", None),
+        ("https://ada:word@example.com/bot?token=x#y", "https://example.com/bot"),
         ("", None),
     ],
 )
@@ -122,10 +126,73 @@ def test_work_tree_without_a_commit(tmp_path: Path) -> None:
     assert origin_of(tmp_path, settings()).annotations == {}
 
 
-def test_nothing_that_the_folder_configures_is_run(tree: Path, tmp_path: Path) -> None:
-    trap = tmp_path / "trap"
-    trap.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
-    trap.chmod(0o755)
-    git(tree, "config", "core.fsmonitor", str(trap))
+@pytest.fixture
+def trap(tmp_path: Path) -> Path:
+    """A program that leaves a trace beside itself."""
+    made = tmp_path / "trap"
+    made.write_text(f"#!/bin/sh\ntouch {tmp_path}/sprung\n")
+    made.chmod(0o755)
+    return made
+
+
+def touched(tree: Path) -> None:
+    """Let git look into every file again."""
+    git(tree, "config", "core.trustctime", "true")
+    notes = tree / "bot" / "notes.md"
+    notes.write_text("two")
+    notes.write_text("one")
+
+
+@pytest.mark.parametrize("key", ["core.fsmonitor", "core.pager", "core.sshCommand", "alias.status"])
+def test_nothing_that_the_folder_configures_is_run(tree: Path, trap: Path, key: str) -> None:
+    git(tree, "config", key, str(trap))
     assert origin_of(tree, settings()).annotations
-    assert not (tmp_path / "sprung").exists()
+    assert not (trap.parent / "sprung").exists()
+
+
+@pytest.mark.parametrize("key", ["clean", "process", "smudge"])
+@pytest.mark.parametrize("name", ["trap", "a.b"])
+def test_no_filter_of_the_folder_is_run(tree: Path, trap: Path, name: str, key: str) -> None:
+    (tree / ".gitattributes").write_text(f"*.md filter={name}\n")
+    git(tree, "add", "-A")
+    git(tree, "commit", "-q", "-m", "filters")
+    git(tree, "config", f"filter.{name}.{key}", str(trap))
+    git(tree, "config", f"filter.{name}.required", "true")
+    touched(tree)
+    assert origin_of(tree, settings()).annotations[REVISION] == git(tree, "rev-parse", "HEAD")
+    assert not (trap.parent / "sprung").exists()
+
+
+def test_a_folder_whose_filters_cannot_be_switched_off_is_not_asked(tree: Path, trap: Path) -> None:
+    git(tree, "config", "filter.a=b.clean", str(trap))
+    assert origin_of(tree, settings()).annotations == {}
+
+
+def test_no_object_that_is_missing_is_fetched(tree: Path, trap: Path) -> None:
+    """Where from, and by which program, is what the folder says."""
+    missing = git(tree, "rev-parse", "HEAD^{tree}")
+    (tree / ".git" / "objects" / missing[:2] / missing[2:]).unlink()
+    git(tree, "config", "core.repositoryformatversion", "1")
+    git(tree, "config", "extensions.partialClone", "origin")
+    git(tree, "config", "remote.origin.promisor", "true")
+    git(tree, "config", "remote.origin.url", str(tree))
+    git(tree, "config", "remote.origin.uploadpack", str(trap))
+    assert origin_of(tree, settings()).dirty, "nobody can tell"
+    assert not (trap.parent / "sprung").exists()
+
+
+def test_no_submodule_is_asked(tree: Path, trap: Path, tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q")
+    (inner / "a.md").write_text("one")
+    (inner / ".gitattributes").write_text("*.md filter=trap\n")
+    git(inner, "add", "-A")
+    git(inner, "commit", "-q", "-m", "one")
+    git(tree, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(inner), "in")
+    git(tree, "commit", "-q", "-m", "with a submodule")
+    git(tree / "in", "config", "filter.trap.clean", str(trap))
+    (tree / "in" / "a.md").write_text("two")
+    (tree / "in" / "a.md").write_text("one")
+    assert origin_of(tree, settings()).annotations[REVISION] == git(tree, "rev-parse", "HEAD")
+    assert not (trap.parent / "sprung").exists()
