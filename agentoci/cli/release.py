@@ -10,7 +10,8 @@ import click
 from agentoci.cli import output
 from agentoci.cli.access import access_options
 from agentoci.cli.build import Steps
-from agentoci.cli.params import PAIR, format_option, quiet_option
+from agentoci.cli.buildoptions import allow_secret_option, packing_options, source_options
+from agentoci.cli.params import format_option, quiet_option
 from agentoci.errors import NotFound
 
 if TYPE_CHECKING:
@@ -24,35 +25,9 @@ _STDOUT: Final = Path("-")
 
 
 @click.command("release")
-@click.option(
-    "-f",
-    "--file",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Agentfile or .agentdef (PATH/Agentfile, else the only .agentdef in PATH).",
-)
-@click.option("--build-arg", "build_args", type=PAIR, multiple=True, help="Value of an ARG.")
-@click.option(
-    "--profile",
-    type=click.Choice(["agent", "image"]),
-    default="agent",
-    show_default=True,
-    help="Media types: our own, or those of container images.",
-)
-@click.option(
-    "--compression",
-    type=click.Choice(["zstd", "gzip", "none"]),
-    default="zstd",
-    show_default=True,
-    help="Of layers that get smaller by it.",
-)
-@click.option(
-    "--allow-secret",
-    "allowed_secrets",
-    metavar="ID",
-    multiple=True,
-    help="Let one finding of the secret scan through; repeatable.",
-)
+@source_options()
+@packing_options
+@allow_secret_option
 @click.option("--locked", is_flag=True, help="Fail when agent.lock is missing; it must fit anyway.")
 @click.option("--version", "version", metavar="VERSION", help="Release exactly this version.")
 @click.option(
@@ -157,7 +132,7 @@ def _print(done: Released, notes: Path | None, form: str) -> None:
         with output.writing(None) as stream:
             stream.write(text.encode())
     else:
-        output.result(done.digest if done.digest is not None else done.version)
+        output.result(done.version if done.is_plan else done.digest)
 
 
 def _tell(done: Released) -> None:

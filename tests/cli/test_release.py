@@ -78,6 +78,9 @@ def test_dry_run_prints_the_version(
 ) -> None:
     agent("release", bot, talker)
     before = dict(fake.manifests)
+    unchanged = agent("release", "--dry-run", bot, talker)
+    assert unchanged.out == "2.1.0\n", "a version, also where nothing is to be released"
+    assert "nothing changed since 2.1.0: sha256:" in unchanged.err
     break_it(talker)
     plan = agent("release", "--dry-run", bot, talker)
     assert plan.out == "3.0.0\n"
