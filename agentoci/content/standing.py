@@ -65,7 +65,7 @@ def check_releases(target: Resolver, root: Descriptor, names: Iterable[str], *, 
         if present is not None and present.digest != root.digest:
             raise NameTaken(
                 f"{where}: {name} is released already as {present.digest}, not {root.digest}",
-                hint="raise the version; --if-exists replace moves it all the same",
+                hint="raise the version; agent push --if-exists replace moves it all the same",
             )
 
 

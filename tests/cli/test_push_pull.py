@@ -141,7 +141,7 @@ def test_full_releases_are_never_replaced_by_default(
     done = agent("push", "talker:1.0", f"{bot}:{named}", *also, code=code)
     if code:
         assert "1.4.2" in done.err
-        assert "hint: raise the version; --if-exists replace moves it all the same" in done.err
+        assert "hint: raise the version; agent push --if-exists replace" in done.err
         assert fake.manifests == before, "nothing has moved"
         done = agent("push", "talker:1.0", f"{bot}:{named}", *also, "--if-exists", "replace")
     assert agent("inspect", "--remote", f"{bot}:{named}").json["digest"] == done.out.strip()
