@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -77,5 +78,5 @@ def init_command(path: Path, template: str, name: str | None, *, force: bool) ->
     made = scaffold(path, template=template, name=name, replace=force)
     for file in made.files:
         output.result(made.folder / file)
-    output.talk(f"next: agent build -t {made.name}:0.1.0 {made.folder}")
+    output.talk(f"next: agent build -t {made.name}:0.1.0 {shlex.quote(str(made.folder))}")
     output.talk(f"      agent run --rm {made.name}:0.1.0")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,12 @@ def test_the_name_is_the_folders_or_the_one_given(tmp_path: Path):
     assert "name: coordinator_agent\n" in text
     for file in made.files:
         assert "@@" not in (tmp_path / "x" / file).read_text()
+
+
+def test_the_next_command_can_be_pasted(agent: Agent, tmp_path: Path):
+    folder = tmp_path / "my agent"
+    [said] = [line for line in agent("init", folder).err.splitlines() if "next: " in line]
+    assert shlex.split(said)[1:] == ["agent", "build", "-t", "my_agent:0.1.0", str(folder)]
 
 
 @pytest.mark.parametrize("name", ["", "Bot", "a b", "../x", "-x", "x" * 129])
