@@ -44,8 +44,8 @@ def refuse_other_content(
     raise ReleasedOtherwise(
         f"{name} {version} is in the store with other content: {known.digest} ({known.name}), "
         f"this build is {root.digest}",
-        hint=f"raise the version (LABEL {keys.VERSION}=...), or say --replace while it is work in "
-        "progress",
+        hint=f"`agent diff {known.name} PATH` shows what differs; raise the version (that of the "
+        f"definition, or LABEL {keys.VERSION}=...), or say --replace while it is work in progress",
     )
 
 

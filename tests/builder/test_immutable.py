@@ -32,6 +32,7 @@ def test_other_content_of_a_release_is_refused(workshop: Workshop) -> None:
     assert isinstance(caught.value, Conflict)
     assert f"bot 1.0.0 is in the store with other content: {first.root.digest}" in str(caught.value)
     assert "(bot:1.0.0), this build is sha256:" in str(caught.value)
+    assert "`agent diff bot:1.0.0 PATH` shows what differs" in str(caught.value.hint)
     assert "say --replace while it is work in progress" in str(caught.value.hint)
     assert workshop.names() == ["bot:1.0.0"]
 
