@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ import click
 
 from agentoci.cli import output
 from agentoci.cli.access import access_options
-from agentoci.cli.params import PAIR, REFERENCE, quiet_option
+from agentoci.cli.buildoptions import allow_secret_option, packing_options, source_options
+from agentoci.cli.params import REFERENCE, quiet_option
 from agentoci.spec.reference import DEFAULT_TAG, Reference
 
 if TYPE_CHECKING:
@@ -22,36 +23,10 @@ if TYPE_CHECKING:
 @click.option(
     "-t", "--tag", "tags", type=REFERENCE, multiple=True, help="Name of the image; repeatable."
 )
-@click.option(
-    "-f",
-    "--file",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Agentfile or .agentdef (PATH/Agentfile, else the only .agentdef in PATH).",
-)
-@click.option("--build-arg", "build_args", type=PAIR, multiple=True, help="Value of an ARG.")
+@source_options()
 @click.option("--no-cache", is_flag=True, help="Read and pack everything anew.")
-@click.option(
-    "--profile",
-    type=click.Choice(["agent", "image"]),
-    default="agent",
-    show_default=True,
-    help="Media types: our own, or those of container images.",
-)
-@click.option(
-    "--compression",
-    type=click.Choice(["zstd", "gzip", "none"]),
-    default="zstd",
-    show_default=True,
-    help="Of layers that get smaller by it.",
-)
-@click.option(
-    "--allow-secret",
-    "allowed_secrets",
-    metavar="ID",
-    multiple=True,
-    help="Let one finding of the secret scan through; repeatable.",
-)
+@packing_options
+@allow_secret_option
 @click.option(
     "--replace", is_flag=True, help="Let a full release (1.0.0) mean other content than before."
 )
@@ -106,7 +81,7 @@ def build_command(
     options = BuildOptions(
         tags=tags,
         file=file,
-        build_args=_arguments(build_args),
+        build_args=dict(build_args),
         use_cache=not switches["no_cache"],
         profile=Profile(profile),
         compression=Compression(compression),
@@ -128,10 +103,6 @@ def build_command(
     if switches["push"]:
         _push(engine, tags, quiet=switches["quiet"])
     output.result(built.root.digest)
-
-
-def _arguments(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
-    return dict(pairs)
 
 
 def _check_destinations(engine: Engine, tags: Sequence[Reference]) -> None:

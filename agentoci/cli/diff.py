@@ -12,14 +12,14 @@ import click
 
 from agentoci.cli import output
 from agentoci.cli.access import access_options
-from agentoci.cli.params import PAIR, quiet_option
+from agentoci.cli.buildoptions import source_options
+from agentoci.cli.params import quiet_option
+from agentoci.errors import Difference
 
 if TYPE_CHECKING:
     from agentoci.api.diffing import AgentDiff, Change, Gate, Verdict
     from agentoci.api.engine import Engine
     from agentoci.cli.difftext import Painter
-
-DIFFERENT = 3
 
 
 def _print_rules(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001
@@ -43,14 +43,7 @@ def _print_rules(ctx: click.Context, _: click.Parameter, value: bool) -> None:  
     help="Exit with 3 when a gate stops a change; repeatable. --rules lists the gates.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 3 when anything changed.")
-@click.option(
-    "-f",
-    "--file",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Agentfile or .agentdef of a folder that is compared.",
-)
-@click.option("--build-arg", "build_args", type=PAIR, multiple=True, help="Value of an ARG.")
+@source_options(file="Agentfile or .agentdef of a folder that is compared.")
 @click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),
@@ -117,7 +110,7 @@ def diff_command(
         _print(found, judge(found), shape, _painter(engine, color))
     check_gates(found, chosen)
     if switches["exit_code"] and not found.is_empty:
-        ctx.exit(DIFFERENT)
+        ctx.exit(Difference.exit_code)
 
 
 def _parse_gates(given: Sequence[str]) -> list[Gate]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from agentoci.cli import output
-from agentoci.cli.params import PAIR, format_option
+from agentoci.cli.buildoptions import allow_secret_option, source_options
+from agentoci.cli.params import format_option
 from agentoci.errors import Difference, Invalid
 
 if TYPE_CHECKING:
@@ -57,14 +58,7 @@ def _show_variables(ctx: click.Context, _: click.Parameter, value: bool) -> None
 
 @click.command("lint")
 @click.argument("path", type=click.Path(path_type=Path), default=Path())
-@click.option(
-    "-f",
-    "--file",
-    "file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Agentfile or .agentdef (PATH/Agentfile, else the only .agentdef in PATH).",
-)
-@click.option("--build-arg", "build_args", type=PAIR, multiple=True, help="Value of an ARG.")
+@source_options()
 @click.option(
     "--format",
     "form",
@@ -76,12 +70,7 @@ def _show_variables(ctx: click.Context, _: click.Parameter, value: bool) -> None
 @click.option("--fix", "fixing", is_flag=True, help="Mend what can be mended without a doubt.")
 @click.option("--strict", is_flag=True, help="Fail by warnings, too (exit code 3).")
 @click.option("--disable", "disabled", multiple=True, help="Rule to leave out; repeatable.")
-@click.option(
-    "--allow-secret",
-    "allowed",
-    multiple=True,
-    help="Id of a finding that is no secret; repeatable.",
-)
+@allow_secret_option
 @click.option(
     "--rules",
     is_flag=True,
@@ -107,7 +96,7 @@ def lint_command(
     build_args: Sequence[tuple[str, str]],
     form: str,
     disabled: Sequence[str],
-    allowed: Sequence[str],
+    allowed_secrets: Sequence[str],
     *,
     fixing: bool,
     strict: bool,
@@ -126,7 +115,7 @@ def lint_command(
     """
     from agentoci.api.linting import LintOptions, lint, mend
 
-    options = LintOptions(file, dict(build_args), frozenset(disabled), frozenset(allowed))
+    options = LintOptions(file, dict(build_args), frozenset(disabled), frozenset(allowed_secrets))
     findings: Sequence[Finding]
     if fixing:
         mended = mend(engine, path, options)

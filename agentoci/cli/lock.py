@@ -2,43 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from agentoci.cli import output
 from agentoci.cli.access import access_options
-from agentoci.cli.params import PAIR, format_option, quiet_option
+from agentoci.cli.buildoptions import source_options
+from agentoci.cli.params import format_option, quiet_option
 
 if TYPE_CHECKING:
     from agentoci.api.builds import BuildOptions
     from agentoci.api.engine import Engine
     from agentoci.api.locking import Installed, Locked
     from agentoci.release.lock import Lock, Pin
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _of_a_build(function: F) -> F:
-    """What tells which Agentfile is meant, as in `agent build`."""
-    for option in (
-        click.option(
-            "--build-arg", "build_args", type=PAIR, multiple=True, help="Value of an ARG."
-        ),
-        click.option(
-            "-f",
-            "--file",
-            "file",
-            type=click.Path(path_type=Path, dir_okay=False),
-            help="Agentfile or .agentdef (PATH/Agentfile, else the only .agentdef in PATH).",
-        ),
-    ):
-        function = option(function)
-    return function
-
 
 _path = click.argument("path", type=click.Path(path_type=Path), default=Path())
 _sources = click.option(
@@ -51,7 +30,7 @@ _sources = click.option(
 
 
 @click.command("lock")
-@_of_a_build
+@source_options()
 @click.option("--upgrade", is_flag=True, help="Take the newest that fits, of NAMEs or of all.")
 @click.option("--check", is_flag=True, help="Change nothing; exit with 3 when it does not fit.")
 @_sources
@@ -105,7 +84,7 @@ def lock_command(
 
 
 @click.command("install")
-@_of_a_build
+@source_options()
 @quiet_option
 @format_option
 @access_options()
@@ -135,7 +114,7 @@ def install_command(
 
 
 @click.command("update")
-@_of_a_build
+@source_options()
 @_sources
 @quiet_option
 @format_option
@@ -202,8 +181,7 @@ def _options(
 ) -> BuildOptions:
     from agentoci.api.builds import BuildOptions
 
-    made = BuildOptions(file=file, epoch=engine.settings.epoch)
-    return replace(made, build_args=dict(build_args))
+    return BuildOptions(file=file, build_args=dict(build_args), epoch=engine.settings.epoch)
 
 
 def _tell(done: Locked, *, quiet: bool) -> None:
