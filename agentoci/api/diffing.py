@@ -13,7 +13,7 @@ from agentoci.api.locations import ArchiveLocation, LayoutLocation, parse_any_lo
 from agentoci.builder.options import BuildOptions
 from agentoci.builder.report import BuildReport
 from agentoci.content.protocols import ContentNotFound, Fetcher
-from agentoci.errors import NotFound
+from agentoci.errors import Invalid, NotFound
 from agentoci.release.changelog import render_changelog
 from agentoci.release.changes import AgentDiff, Change, Side, TextDiff
 from agentoci.release.compare import compare
@@ -58,6 +58,11 @@ UNVERSIONED: Final = "0.0.0"
 
 _PATH_STARTS: Final = ("./", "../", "/", "~")
 _PATH_ENDS: Final = ("/", ".agentdef", "/Agentfile")
+_ARCHIVE_ENDS: Final = (".tar", ".tar.gz", ".tgz", ".tar.zst")
+
+
+class ArchiveWithoutScheme(Invalid):
+    """An archive named as a plain file: only `oci-archive:` says that an image in it is meant."""
 
 
 def diff(
@@ -118,8 +123,14 @@ def _open(place: tuple[str, Fetcher, Descriptor]) -> OpenedImage:
 
 
 def as_path(engine: Engine, text: str) -> Path | None:
-    """The folder or file that is meant, or None for an image."""
+    """The folder or file that is meant, or None for an image.
+
+    Raises NotFound, and ArchiveWithoutScheme for the file of an archive.
+    """
     path = Path(text).expanduser()
+    if text.endswith(_ARCHIVE_ENDS) and ":" not in text and path.is_file():
+        hint = f"an image in an archive is written oci-archive:{text}"
+        raise ArchiveWithoutScheme(f"{text}: an archive, where an Agentfile is meant", hint=hint)
     if text in (".", "..") or text.startswith(_PATH_STARTS) or text.endswith(_PATH_ENDS):
         if not path.exists():
             raise NotFound(f"{text}: no such file or folder", hint="an image is NAME:TAG")

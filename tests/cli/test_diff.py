@@ -240,6 +240,18 @@ def test_wrong_usage(agent: Agent, bot: Path) -> None:
     assert agent("diff", "bot:1.0.0", code=2).out == ""
 
 
+@pytest.mark.parametrize("words", [("diff", "bot:1.0.0"), ("show",), ("convert", "--to", "skill")])
+def test_an_archive_is_no_agentfile(
+    agent: Agent, bot: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    archive = tmp_path / "bot.tar"
+    agent("save", "-o", archive, "bot:1.0.0")
+    assert f"hint: an image in an archive is written oci-archive:{archive}" in (
+        agent(*words, archive, code=2).err
+    )
+    agent("diff", "--exit-code", "bot:1.0.0", f"oci-archive:{archive}")
+
+
 def test_faults_of_the_folder_are_shown_as_by_build(agent: Agent, bot: Path) -> None:
     (bot / "Agentfile").write_text("FROM scratch\nCOPPY a b\n")
     assert "Agentfile:2:1" in agent("diff", "bot:1.0.0", bot, code=2).err
