@@ -129,6 +129,9 @@ FREE_EXPANSION_BYTES: Final = 64 * MIB
 MAX_SKILL_BYTES: Final = 256 * MIB
 """The layers of an artifact that skills are taken from: these are texts, scripts and templates."""
 
+MAX_SKILL_UNPACKED: Final = GIB
+"""All layers of such an artifact unpacked: each may hold far more than its packed form."""
+
 COPY_BUFFER: Final = 256 * KIB
 """File to file; larger buffers fall out of the cache and cost a fifth more."""
 

@@ -140,13 +140,16 @@ def _layers(source: Fetcher, manifest: Manifest, *, what: str) -> list[PackedLay
     raw_skill = any(_title(desc).rpartition("/")[2] == SKILL_FILE for desc in listed)
     packed: list[PackedLayer] = []
     raw: list[Descriptor] = []
+    left = limits.MAX_SKILL_UNPACKED
     for desc in listed:
         compression = _archive(source, desc)
         is_file = raw_skill and _title(desc) and desc.annotations.get(_ORAS_UNPACK) != "true"
         if compression is None or is_file:
             raw.append(desc)
         else:
-            packed.append(_measured(source, desc, compression))
+            layer, unpacked = _measured(source, desc, compression, most=left, what=what)
+            packed.append(layer)
+            left -= unpacked
     if raw:
         packed.append(_gathered(source, raw, what=what))
     return packed
@@ -194,16 +197,26 @@ class _Joined:
         return self._head.read(size) or self._rest.read(size)
 
 
-def _measured(source: Fetcher, desc: Descriptor, compression: Compression) -> PackedLayer:
-    """A layer whose blob was verified; the digest of its tar holds the unpacker to the same."""
-    state = hashlib.sha256()
+def _measured(
+    source: Fetcher, desc: Descriptor, compression: Compression, *, most: int, what: str
+) -> tuple[PackedLayer, int]:
+    """A layer whose blob was verified, and its bytes unpacked.
+
+    The digest of its tar holds the unpacker to the same. Raises SkillTooLarge beyond `most` bytes.
+    """
+    state, unpacked = hashlib.sha256(), 0
     with source.fetch(desc) as stream:
         verified = VerifiedReader(stream, desc)
         plain = open_tar(verified, compression, packed_size=desc.size)
         while chunk := plain.read(limits.COPY_BUFFER):
             state.update(chunk)
+            unpacked += len(chunk)
+            if unpacked > most:
+                raise SkillTooLarge(
+                    f"{what}: its layers hold more than {limits.MAX_SKILL_UNPACKED} bytes"
+                )
     opened = partial(source.fetch, desc)
-    return PackedLayer(opened, compression, desc.size, Digest.from_hash(state))
+    return PackedLayer(opened, compression, desc.size, Digest.from_hash(state)), unpacked
 
 
 def _gathered(source: Fetcher, descs: Sequence[Descriptor], *, what: str) -> PackedLayer:

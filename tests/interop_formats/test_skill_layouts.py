@@ -14,6 +14,7 @@ from agentoci.errors import Integrity, SourceFaults
 from agentoci.interop.skilllayouts import (
     NoSkill,
     SkillFolder,
+    SkillTooLarge,
     choose_skills,
     find_skills,
     unpack_artifact,
@@ -170,6 +171,14 @@ def test_a_bomb_is_stopped(store: LayoutStore) -> None:
         tar.addfile(info, io.BytesIO(bytes(info.size)))
     root = layouts.artifact(store, [blob("x/tar", layouts.zstded(sink.getvalue()))])
     with pytest.raises(Integrity, match="holds more than"):
+        unpacked(store, root)
+
+
+def test_a_bomb_of_many_layers_is_stopped(store: LayoutStore) -> None:
+    """None of them is a bomb by itself, and all are one blob of a few kilobytes."""
+    zeros = entry("pdf/zeros", content=bytes(60 << 20)) + bytes(1024)
+    root = layouts.artifact(store, [blob("x/tar", layouts.zstded(zeros))] * 18)
+    with pytest.raises(SkillTooLarge):
         unpacked(store, root)
 
 
