@@ -77,7 +77,7 @@ class Scanner:
         self._offset = 0  # of `_held` in the file
         self._line = 1  # of the first byte held
         self._column = 0  # characters of that line before it
-        self._found: dict[str, Finding] = {}
+        self._found: dict[tuple[str, str], Finding] = {}
         self._left_out: set[str] = set()
 
     def feed(self, piece: bytes | memoryview) -> None:
@@ -128,18 +128,17 @@ class Scanner:
         self._fresh = limit
 
     def _add(self, rule: str, message: str, start: int, end: int) -> None:
-        line, column = self._place(start)
         found = self._held[start:end]
-        width = max(1, len(found.split(b"\n")[0].decode("utf-8", "replace")))
-        finding = Finding(rule, self._path, line, column, message, hash_of(found), width)
-        family = rule.partition("/")[0]
-        if finding.id in self._found or family in self._left_out:
+        family, secret = rule.partition("/")[0], hash_of(found)
+        if (rule, secret) in self._found or family in self._left_out:
             return
-        if sum(known.rule.startswith(family) for known in self._found.values()) >= MAX_FINDINGS:
+        if sum(known.startswith(family) for known, _ in self._found) >= MAX_FINDINGS:
             self._left_out.add(family)
             message = f"more than {MAX_FINDINGS} findings, the others are not listed"
-            finding = Finding(f"{family}/too-many", self._path, line, column, message, "")
-        self._found[finding.id] = finding
+            rule, secret = f"{family}/too-many", ""
+        width = max(1, len(found.split(b"\n")[0].decode("utf-8", "replace")))
+        line, column = self._place(start)
+        self._found[rule, secret] = Finding(rule, self._path, line, column, message, secret, width)
 
     def _place(self, at: int) -> tuple[int, int]:
         if self._binary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -41,9 +42,11 @@ def secrets(window: bytes, keys: Sequence[Span], *, binary: bool) -> list[Secret
     """
     found: list[Secret] = []
     for secret in _candidates(window, keys, binary=binary):
-        if not any(secret.start < known.end and known.start < secret.end for known in found):
-            found.append(secret)
-    return sorted(found, key=lambda secret: secret.start)
+        at = bisect_left(found, secret.start, key=lambda known: known.start)
+        after_one = at == 0 or found[at - 1].end <= secret.start
+        if after_one and (at == len(found) or secret.end <= found[at].start):
+            found.insert(at, secret)
+    return found
 
 
 def _candidates(window: bytes, keys: Sequence[Span], *, binary: bool) -> Iterator[Secret]:
