@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from agentoci._internal.limits import MIB
-from agentoci.agentfile import Interface
+from agentoci.agentfile import Arg, Interface
 from agentoci.errors import Fault
 from agentoci.lint.subject import Subject
 from agentoci.scan.content import scan_content
@@ -16,6 +16,7 @@ from agentoci.scan.findings import Kind
 from agentoci.scan.names import name_finding
 
 _KNOWLEDGE: Final = "agent/knowledge/"
+_IF_NONE: Final = "remove it and revoke it; if it is none: --allow-secret {}"
 
 
 class Candidate(NamedTuple):
@@ -34,9 +35,10 @@ class Seen(NamedTuple):
 
 
 def check(subject: Subject) -> None:
-    """Scan every file that is copied, the Agentfile, the definitions and interface files."""
+    """Scan what is copied, the Agentfile, definitions, interface files and build arguments."""
     for seen in scan_all(list(candidates(subject))):
         _report(subject, seen)
+    _build_args(subject)
 
 
 def candidates(subject: Subject) -> Iterator[Candidate]:
@@ -54,6 +56,27 @@ def candidates(subject: Subject) -> Iterator[Candidate]:
         seen.add(subject.shown(origin.path))
         kind = Kind.TEXT if file.entry.path.startswith(_KNOWLEDGE) else Kind.FILE
         yield Candidate(origin.path, subject.context.locate(origin.path), kind)
+
+
+def _build_args(subject: Subject) -> None:
+    """Values that were given, as a build scans them; told where their ARG is."""
+    agentfile = subject.agentfile
+    if agentfile is None:
+        return
+    declared = [*agentfile.global_args]
+    for stage in agentfile.stages:
+        declared += [each for each in stage.instructions if isinstance(each, Arg)]
+    places = {each.name: each.place for each in reversed(declared)}
+    for name, value in subject.options.build_args.items():
+        content = f"{name}={value}".encode("utf-8", "surrogateescape")
+        for found in scan_content(f"--build-arg {name}", content):
+            if found.is_secret and found.id not in subject.options.allowed_secrets:
+                fault = subject.at_instruction(
+                    places.get(name, agentfile.final.place),
+                    f"{found.message} is given by --build-arg {name}",
+                    hint=_IF_NONE.format(found.id),
+                )
+                subject.add(found.rule, fault, secret=found.id)
 
 
 def _texts(subject: Subject) -> Iterator[str]:
@@ -116,7 +139,7 @@ def _report(subject: Subject, seen: Seen) -> None:
         return
     hint = "remove it; what a model reads should say what its reader sees"
     if found.is_secret:
-        hint = f"remove it and revoke it; if it is none: --allow-secret {found.id}"
+        hint = _IF_NONE.format(found.id)
     fault = Fault(
         subject.shown(found.path),
         found.line,

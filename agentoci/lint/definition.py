@@ -57,7 +57,7 @@ def _version(subject: Subject, document: Mapping[str, Json]) -> None:
         fault = subject.at_value(
             ("metadata", "version"),
             "the agent declares no version",
-            hint="LABEL org.opencontainers.image.version=1.0.0, or a DEFINITION with one",
+            hint="LABEL org.opencontainers.image.version=1.0.0, or metadata.version",
         )
         subject.add("version-missing", fault)
 

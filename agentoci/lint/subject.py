@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agentoci.agentfile import Agentfile, Copy, Place, Set, Stage
+from agentoci.agentfile import Agentfile, Copy, Interface, Place, Set, Stage
 from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile
 from agentoci.definition.places import Located
@@ -101,6 +101,8 @@ class Subject:
             return self.at_instruction(
                 setting.key_place, message, width=len(setting.key), hint=hint
             )
+        if keys == ("spec", "interface") and (interface := self._interface()) is not None:
+            return self.at_instruction(interface, message, width=len("INTERFACE"), hint=hint)
         for located in (*self.definitions.values(), *self.others.values()):
             written = located.value(keys)
             if written is not None and written == value_at(self.document, keys):
@@ -128,6 +130,14 @@ class Subject:
         """Whether nothing comes from a base image, so that what is missing here is missing."""
         stage = self.final
         return stage is not None and stage.base.is_scratch
+
+    def _interface(self) -> Place | None:
+        """Where the final stage says its interface itself: a file, or a text."""
+        found = None
+        for instruction in self.final.instructions if self.final else ():
+            if isinstance(instruction, Interface) and instruction.kind != "name":
+                found = instruction.place
+        return found
 
     def _setting(self, keys: Keys) -> Set | None:
         from agentoci.definition.settings import resolve_setting

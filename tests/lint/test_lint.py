@@ -226,6 +226,24 @@ def test_a_finding_that_is_no_secret_is_let_through_by_its_id(lint: Lint):
     assert lint({}, "--allow-secret", found["id"], code=0) == []
 
 
+def test_a_build_argument_is_scanned_as_a_build_does(lint: Lint, agent: Agent, context: Path):
+    files = agentfile("ARG KEY", "ENV NAME=$KEY")
+    given = ("--build-arg", f"KEY={OPENAI}")
+    (found,) = lint(files, *given, code=2)
+    assert (found["line"], found["rule"]) == (4, "secret/openai-key")
+    assert "is given by --build-arg KEY" in found["message"]
+    assert "KEY:1:5: secret/openai-key: an OpenAI key" in agent("build", *given, ".", code=5).err
+    allowed = ("--allow-secret", found["id"])
+    assert lint({}, *given, *allowed, code=0) == []
+    agent("build", "-q", *given, *allowed, ".")
+
+
+def test_an_interface_is_told_of_where_it_is_written(lint: Lint):
+    files = {"Agentfile": "FROM scratch\n\nINTERFACE <<EOF\nHelps.\nEOF\n"}
+    (found,) = [each for each in lint(files) if each["rule"] == "interface-headings"]
+    assert (found["line"], found["width"]) == (3, len("INTERFACE"))
+
+
 def test_rules_are_switched_off(lint: Lint, agent: Agent):
     files = agentfile("REQUIRE tool", f"ENV MODEL={OPENAI}")
     every = {each["rule"] for each in lint(files)}
