@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -27,6 +28,9 @@ _NONE = "<none>"
 def images_command(engine: Engine, /, name: str | None, form: str, **switches: bool) -> None:
     """List the images of the local store.
 
+    The table leaves out names by digest (of what was pulled so, or installed) where a tag means the
+    same; JSON has them all.
+
     \b
     Examples:
       agent images
@@ -51,9 +55,15 @@ def images_command(engine: Engine, /, name: str | None, form: str, **switches: b
                     output.age(row.stored, now),
                     output.size(row.size),
                 )
-                for row in rows
+                for row in _without_shadows(rows)
             ),
         )
+
+
+def _without_shadows(rows: Sequence[ImageRow]) -> list[ImageRow]:
+    """No name by digest beside a tag that means the same: it says nothing more to a reader."""
+    tagged = {(row.repository, row.digest) for row in rows if row.tag}
+    return [row for row in rows if row.tag or (row.repository, row.digest) not in tagged]
 
 
 def _row_document(row: ImageRow) -> dict[str, object]:

@@ -210,6 +210,10 @@ def test_a_team_locks_builds_and_installs_by_digest(
     installed = agent("install", "--format", "json", path).json["installed"]
     assert {one["name"] for one in installed if one["pulled"]} == set(pins(path))
     assert next(one["digest"] for one in installed if one["name"] == "psm_gen") == psm
+    listed = agent("images")
+    assert "psm_gen" in listed.out
+    assert "<none>" not in listed.out, "a tag says what a digest beside it says"
+    assert None in {row["tag"] for row in agent("images", "--format", "json").json}
     again = agent("install", path)
     assert (again.out, "0 of 3 pins pulled" in again.err) == ("", True)
     assert agent("build", "-q", "--locked", path).out == built
