@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Final
 
 from agentoci.definition.places import Located
-from agentoci.definition.yamlio import load
 from agentoci.errors import SourceFaults
 from agentoci.interop import serverfile
 from agentoci.interop.imported import (
@@ -22,15 +20,11 @@ from agentoci.interop.imported import (
 from agentoci.interop.losses import Losses
 from agentoci.interop.mcpserver import arguments, clean_url, settings
 from agentoci.interop.names import agent_name
+from agentoci.interop.serverlist import URL_KEYS, is_switched_off, list_of, load_list
 from agentoci.interop.taking import Path as Steps
 from agentoci.interop.taking import Taking, show
 from agentoci.spec.jsonio import Json
 
-_KEYS: Final[tuple[tuple[str, ...], ...]] = (("mcpServers",), ("servers",), ("mcp", "servers"))
-"""Where the servers stand: Claude and most others; VS Code; VS Code's settings."""
-
-_URLS: Final = ("url", "serverUrl", "httpUrl")
-_COMMENT: Final = re.compile(r'"(?:[^"\\]|\\.)*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _DEFAULT: Final = "a definition has no such setting"
 _REASONS: Final = {
     "inputs": "who runs the agent sets the variables; nobody is asked",
@@ -42,12 +36,12 @@ _REASONS: Final = {
 
 def from_mcp_json(path: Path, *, name: str | None = None) -> Imported:
     """An agent that has the servers of the file as tools; raises SourceFaults and NotFound."""
-    located = load(_without_comments(read_file(path)), file=str(path))
+    located = load_list(read_file(path), file=str(path))
     losses, taking = Losses(), Taking.of(located)
     called = agent_name(name or name_from(path))
     if isinstance(located.data, dict) and serverfile.is_server_file(located.data):
         return _registered(located, called, losses)
-    start = next((key for key in _KEYS if isinstance(taking.peek(*key), dict)), None)
+    start = list_of(located)
     if start is None:
         hint = "an object mcpServers (or servers) with an entry for each server"
         raise SourceFaults([located.fault((), "no MCP servers in it", hint=hint)])
@@ -88,9 +82,11 @@ def _registered(located: Located, called: str, losses: Losses) -> Imported:
 
 
 def _add(taking: Taking, path: Steps, tools: list[Json], losses: Losses) -> None:
-    taking.mapping(*path)
+    entry = taking.mapping(*path)
+    taking.take(*path, "disabled")
+    taking.take(*path, "enabled")
     server = str(path[-1])
-    if taking.take(*path, "disabled") is True or taking.take(*path, "enabled") is False:
+    if is_switched_off(entry):
         losses.note(show(path), taking.take(*path), "the server is switched off there: left out")
         return
     name = agent_name(server, otherwise="server")
@@ -106,7 +102,8 @@ def _add(taking: Taking, path: Steps, tools: list[Json], losses: Losses) -> None
 def read_server(taking: Taking, path: Steps, losses: Losses) -> dict[str, Json]:
     """The `mcp` block of one entry."""
     kind = taking.text(*path, "type") or taking.text(*path, "transport")
-    urls = [url for key in _URLS if (url := taking.text(*path, key))]
+    started = taking.peek(*path, "command") is not None
+    urls = [] if started else [url for key in URL_KEYS if (url := taking.text(*path, key))]
     made: dict[str, Json] = {}
     if urls:
         put(made, "url", clean_url(urls[0], show((*path, "url")), losses))
@@ -123,16 +120,3 @@ def read_server(taking: Taking, path: Steps, losses: Losses) -> dict[str, Json]:
     put(made, "env", settings(env, show((*path, "env")), losses))
     put(made, "cwd", taking.text(*path, "cwd"))
     return made
-
-
-def _without_comments(content: bytes) -> bytes:
-    """Editors allow comments; what follows keeps its place."""
-
-    def blank(match: re.Match[str]) -> str:
-        found = match.group()
-        return found if found.startswith('"') else re.sub(r"[^\n]", " ", found)
-
-    try:
-        return _COMMENT.sub(blank, content.decode()).encode()
-    except UnicodeDecodeError:
-        return content

@@ -1,6 +1,6 @@
 """MCP servers as other tools list them: an `mcpServers` block, or a registry's `server.json`.
 
-Both are JSON. Keys that only steer the other tool (`disabled`, `alwaysAllow`, a `timeout`) are
+Keys that only steer the other tool (`disabled`, `alwaysAllow`, a `timeout`) are
 passed over; what would have meant something to an agent and cannot be said is a note.
 """
 
@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from agentoci.definition.places import Located, Path
 from agentoci.definition.problems import problem_with
 from agentoci.definition.tools import McpServer, is_secret_reference, names_secret
-from agentoci.definition.yamlio import load
 from agentoci.errors import Fault, SourceFaults
 from agentoci.interop import serverfile
 from agentoci.interop.secrets import looks_secret, setting
+from agentoci.interop.serverlist import URL_KEYS, is_switched_off, list_of, load_list
 from agentoci.spec.jsonio import Json
-
-_BLOCKS: Final[tuple[Path, ...]] = (("mcpServers",), ("servers",), ("mcp", "servers"))
-"""Where desktop clients, editors and their settings files keep the servers."""
-
-_URLS: Final = ("url", "serverUrl", "httpUrl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +35,7 @@ def read_servers(content: bytes, *, file: str) -> list[ListedServer]:
     `${NAME}` in any tool's spelling becomes `env:NAME`. Raises SourceFaults with every fault: a
     literal secret among the variables, headers and arguments is one, for it would be in the image.
     """
-    located = load(content, file=file)
+    located = load_list(content, file=file)
     document = located.data
     faults: list[Fault] = []
     if isinstance(document, dict) and serverfile.is_server_file(document):
@@ -54,7 +48,7 @@ def read_servers(content: bytes, *, file: str) -> list[ListedServer]:
 
 
 def _listed(located: Located, faults: list[Fault]) -> Iterator[ListedServer]:
-    where = next((p for p in _BLOCKS if isinstance(located.value(p), dict)), None)
+    where = list_of(located)
     servers = located.value(where) if where else None
     if where is None or not isinstance(servers, dict):
         hint = 'it has {"mcpServers": {"NAME": {"command": …}}}, or is a registry\'s server.json'
@@ -79,7 +73,7 @@ def _server(
             block[key] = entry[key]
     if isinstance(command := block.get("command"), str):
         block["command"] = [command]  # other tools do not split it at blanks either
-    for key in _URLS:
+    for key in URL_KEYS:
         if key in entry and "command" not in block:
             block.setdefault("url", entry[key])
     for key in ("env", "headers"):
@@ -90,7 +84,7 @@ def _server(
         notes.append("it speaks SSE, the transport before streamable HTTP")
     if problem := problem_with((), block, McpServer):
         faults.append(located.fault((*path, *problem.path), problem.message, hint=problem.hint))
-    return ListedServer(name, block, tuple(notes), disabled=entry.get("disabled") is True)
+    return ListedServer(name, block, tuple(notes), disabled=is_switched_off(entry))
 
 
 def _settings(

@@ -275,6 +275,14 @@ def test_server_that_no_definition_can_hold(tmp_path: Path):
     assert set(lost(imported)) == {"mcpServers.both", "mcpServers.none"}
 
 
+def test_server_that_is_started_needs_no_url(tmp_path: Path):
+    servers = {"both": {"command": "x", "url": "https://example.com/mcp"}}
+    _, imported = convert_from(write(tmp_path, "x.json", {"mcpServers": servers}))
+    [tool] = document(imported.agents[0])["spec"]["requires"]["tools"]
+    assert tool["mcp"] == {"command": ["x"]}
+    assert set(lost(imported)) == {"mcpServers.both.url"}
+
+
 def test_names_that_become_the_same(tmp_path: Path):
     servers = {"My Server": {"command": "a"}, "my-server": {"command": "b"}}
     _, imported = convert_from(write(tmp_path, "x.json", {"mcpServers": servers}))

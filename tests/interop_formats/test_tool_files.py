@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -36,6 +37,43 @@ def test_where_servers_are_listed(wrap: Any) -> None:
         ListedServer("b", {"command": ["x"]}),
         ListedServer("a", {"url": "http://x"}),
     ]
+
+
+COMMENTED = b"""// Kept by an editor.
+{
+  "servers": { /* one
+                  each */
+    "a": {"url": "http://x//y"}, // "not" { this
+    "b": {"command": ""}
+  }
+}
+"""
+
+
+def test_comments_of_editors_are_passed_over_and_lines_count_on() -> None:
+    with pytest.raises(SourceFaults) as caught:
+        read_servers(COMMENTED, file="mcp.json")
+    (fault,) = caught.value.faults
+    assert fault.line == 6
+    mended = COMMENTED.replace(b'"command": ""', b'"command": "x"')
+    assert [server.mcp for server in read_servers(mended, file="mcp.json")] == [
+        {"url": "http://x//y"},
+        {"command": ["x"]},
+    ]
+
+
+def test_what_is_yaml_has_no_such_comments() -> None:
+    (found,) = read_servers(b"servers:\n  a:\n    url: http://x/y\n", file="mcp.yaml")
+    assert found.mcp == {"url": "http://x/y"}
+
+
+@pytest.mark.parametrize("part", ["/* ", '\\"', '"\\', "//", "*/"])
+@pytest.mark.parametrize("start", ["{", "{/*"])
+def test_comments_and_texts_left_open_are_read_in_linear_time(start: str, part: str) -> None:
+    began = time.perf_counter()
+    with pytest.raises(SourceFaults):
+        read_servers((start + part * 100_000).encode(), file="mcp.json")
+    assert time.perf_counter() - began < 5
 
 
 # What a file says of a server, and the block of a definition.
