@@ -10,11 +10,13 @@ from agentoci.definition.places import Path
 
 _MAX_COMPARED: Final = 64
 """Longer words are no near misses, and comparing them costs time."""
+_MIN_COMPARED: Final = 3
+"""Shorter ones are near to anything: `on` is none of NONE."""
 
 
 def near_miss(word: str, known: Iterable[str]) -> str | None:
     """The known word that `word` most likely means."""
-    if len(word) > _MAX_COMPARED:
+    if not _MIN_COMPARED <= len(word) <= _MAX_COMPARED:
         return None
     by_lower = {name.lower(): name for name in known}
     matches = difflib.get_close_matches(word.lower().replace("-", "_"), by_lower, n=1, cutoff=0.6)

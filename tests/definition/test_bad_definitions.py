@@ -442,3 +442,11 @@ def test_bad_definition(bad: Bad) -> None:
     lines = bad.text.splitlines()
     assert fault.text == lines[bad.line - 1]
     assert fault.render().startswith(f"bad.agentdef:{bad.line}:{bad.column}: ")
+
+
+def test_a_short_word_is_near_to_nothing() -> None:
+    """`level: on` is no way to write NONE, though most of the letters are there."""
+    with pytest.raises(SourceFaults) as caught:
+        read_definition(minimal_with("  behavior: {memory: {level: on}}").encode(), file="x")
+    [fault] = caught.value.faults
+    assert (fault.message[-10:], fault.hint) == ("found 'on'", None)
