@@ -23,6 +23,7 @@ KINDS: Final = ("mcp", "a2a", "http", "skill")
 """The keys that say what a tool is when it is no agent, without importing their model."""
 
 _BOUND: Final = ("interface", "reference", *KINDS)
+_SHOWN_NAMES: Final = 20
 
 
 class Warn(Protocol):
@@ -143,13 +144,13 @@ class RequiredTools:
             return [{**made, "mcp": {"url": require.source}}]
         from agentoci.interop.toolfiles import read_servers
 
-        servers = read_servers(self._content(require), file=require.source)
+        servers = all_ = read_servers(self._content(require), file=require.source)
         if require.item is not None:
             servers = [server for server in servers if server.name == require.item]
         elif not require.name:
             servers = [server for server in servers if not server.disabled]
         if not servers:
-            self._refuse(require, "the file lists no such server", "see the names in the file")
+            self._refuse(require, *_no_server(require.item, [server.name for server in all_]))
         if require.name and len(servers) > 1:
             listed = ", ".join(server.name for server in servers)
             self._refuse(require, f"the file lists {listed}", "choose one of them: mcp:FILE#SERVER")
@@ -170,7 +171,8 @@ class RequiredTools:
     def _content(self, require: Require) -> bytes:
         found = self._find(require)
         if found is None or not found.is_regular:
-            self._refuse(require, f"{require.source!r} is not in the context", None)
+            hint = "an MCP server is a file of the context, or a URL: https://HOST/PATH"
+            self._refuse(require, f"{require.source!r} is not in the context", hint)
         where = self._context.locate(require.source)
         try:
             return files.read_at_most(Path(where), limits.MAX_DEFINITION_BYTES + 1)
@@ -187,6 +189,15 @@ class RequiredTools:
         width = len(require.source)
         fault = self._agentfile.fault(require.name_place, message, width=width, hint=hint)
         raise SourceFaults([fault])
+
+
+def _no_server(wanted: str | None, names: Sequence[str]) -> tuple[str, str]:
+    """What to say where a file lists servers, and none of them is meant."""
+    listed = ", ".join(name[:60] for name in names[:_SHOWN_NAMES])
+    listed += ", ..." if len(names) > _SHOWN_NAMES else ""
+    if wanted is None:
+        return "every server in the file is switched off", f"mcp:FILE#SERVER takes one: {listed}"
+    return f"the file lists no server {wanted[:60]!r}", f"one of: {listed}"
 
 
 def source_state(context: Context, require: Require) -> str:

@@ -228,9 +228,11 @@ def test_a_server_file_of_the_registry(workshop: Workshop) -> None:
 
 # Agentfile's REQUIRE, column, message, hint.
 BAD = [
-    ("mcp:none.json", 9, "'none.json' is not in the context", ""),
+    ("mcp:none.json", 9, "'none.json' is not in the context", "a file of the context, or a URL"),
+    ("mcp:ftp://a/b", 9, "'ftp://a/b' is not in the context", "https://HOST/PATH"),
+    ("mcp:off.json", 9, "every server in the file is switched off", "#SERVER takes one: a, b"),
     ("mcp:../mcp.json", 9, "leads out of the context", "inside the folder"),
-    ("mcp:mcp.json#none", 9, "the file lists no such server", "the names in the file"),
+    ("mcp:mcp.json#none", 9, "the file lists no server 'none'", "one of: files, search, old"),
     ("mcp:mcp.json AS all", 9, "the file lists files, search, old", "mcp:FILE#SERVER"),
     ("mcp:odd.json", 9, "no tool can be called '文件'", 'odd.json#文件" AS NAME'),
     ("mcp:twins.json", 9, "two servers would be called 'my-files'", 'twins.json#my files" AS'),
@@ -244,6 +246,8 @@ def test_faults_at_the_requirement(
     mcp.write("odd.json", json.dumps({"mcpServers": {"文件": {"command": "x"}}}))
     twins = {"My Files": {"command": "x"}, "my files": {"command": "y"}}
     mcp.write("twins.json", json.dumps({"mcpServers": twins}))
+    off = {name: {"command": "x", "disabled": True} for name in "ab"}
+    mcp.write("off.json", json.dumps({"mcpServers": off}))
     (fault,) = mcp.faults(f"FROM scratch\nREQUIRE {require}\n").faults
     assert (fault.line, fault.column) == (2, column)
     assert message in fault.message
