@@ -10,8 +10,8 @@ from semver import Version
 
 from agentoci.api.diffing import build_candidate, diff
 from agentoci.api.pinning import lock_path
+from agentoci.api.releasetargets import ReleaseTarget, open_target
 from agentoci.api.revisions import origin_of
-from agentoci.api.shelves import Shelf, open_shelf
 from agentoci.api.tagging import Tagged, Tagging
 from agentoci.builder.options import BuildOptions
 from agentoci.builder.report import BuildReport, StepsOnly, WarningsOnly
@@ -93,16 +93,16 @@ def release(
     comparing and pushing raise.
     """
     options = options or ReleaseOptions()
-    shelf = open_shelf(engine, repository, push=not options.dry_run)
-    build = replace(options.build, tags=(), name=options.build.name or shelf.agent)
+    target = open_target(engine, repository, push=not options.dry_run)
+    build = replace(options.build, tags=(), name=options.build.name or target.agent)
     with engine.writable_store.using():  # what is built has no name that would keep it
-        return _Work(engine, shelf, path, replace(options, build=build), report).run()
+        return _Work(engine, target, path, replace(options, build=build), report).run()
 
 
 @dataclass(slots=True)
 class _Work:
     engine: Engine
-    shelf: Shelf
+    target: ReleaseTarget
     path: Path
     options: ReleaseOptions
     report: BuildReport | None
@@ -118,7 +118,7 @@ class _Work:
         steps = None if self.report is None else StepsOnly(self.report)
         candidate = self._candidate(self.options.build, steps)
         self.declared = declared = self._declared(candidate)
-        self.tags = self.shelf.tags()
+        self.tags = self.target.tags()
         self.history = History.of(self.tags)
         standing = None if wish.version is None else self.history.named(wish.version)
         if standing is not None:
@@ -153,7 +153,7 @@ class _Work:
         if verdict.level is Level.NONE:
             return self._finish(standing)
         raise VersionTaken(
-            f"{self.shelf.shown}:{standing.tag} is released already, with other content "
+            f"{self.target.shown}:{standing.tag} is released already, with other content "
             f"({'; '.join(reason.title for reason in verdict.decisive)})",
             hint="choose a higher version",
         )
@@ -169,14 +169,14 @@ class _Work:
     def _since(self, tag: TagVersion) -> AgentDiff:
         """What changed from a release to what is to be released."""
         folder = str(self.path.absolute())
-        there = self.shelf.named(self._meaning(tag).digest)
+        there = self.target.named(self._meaning(tag).digest)
         return diff(self.engine, there, folder, texts=False, options=self.options.build)
 
     def _meaning(self, tag: TagVersion) -> Descriptor:
         if tag.tag not in self.meanings:
-            found = self.shelf.meanings([tag.tag])
+            found = self.target.resolve_tags([tag.tag])
             if tag.tag not in found:
-                raise VersionTaken(f"{self.shelf.shown}:{tag.tag} is listed, and not there")
+                raise VersionTaken(f"{self.target.shown}:{tag.tag} is listed, and not there")
             self.meanings.update(found)
         return self.meanings[tag.tag]
 
@@ -189,7 +189,7 @@ class _Work:
     ) -> Released:
         plan = plan_tags(self.tags, version)
         done = Released(
-            self.shelf.shown,
+            self.target.shown,
             version,
             plan.version,
             None,
@@ -201,7 +201,7 @@ class _Work:
         )
         if not self.options.dry_run:
             root = self._build(version)
-            self.shelf.push(root)
+            self.target.push(root)
             done = self._tagged(done, root, plan)
         return self._counted(done)
 
@@ -232,7 +232,7 @@ class _Work:
         plan = plan_tags(self.tags, version)
         earlier = self.history.last(below=version)
         done = Released(
-            self.shelf.shown,
+            self.target.shown,
             version,
             tag.tag,
             root.digest,
@@ -243,12 +243,12 @@ class _Work:
         )
         if not self.options.dry_run:
             return self._counted(self._tagged(done, root, plan))
-        there = self.shelf.meanings(plan.moves)
+        there = self.target.resolve_tags(plan.moves)
         late = [t for t in plan.moves if t not in there or there[t].digest != root.digest]
         return self._counted(replace(done, moved=tuple(late), kept=plan.kept))
 
     def _tagged(self, done: Released, root: Descriptor, plan: TagPlan) -> Released:
-        tagging = Tagging(self.shelf, root, done.version, self.engine.warn)
+        tagging = Tagging(self.target, root, done.version, self.engine.warn)
         tagged: Tagged = tagging.run(plan)
         return replace(done, digest=root.digest, moved=tagged.moved, kept=tagged.kept)
 
@@ -260,7 +260,7 @@ class _Work:
             return None
         changes = None
         if earlier is not None:
-            names = [self.shelf.named(self._meaning(tag).digest) for tag in (earlier, later)]
+            names = [self.target.named(self._meaning(tag).digest) for tag in (earlier, later)]
             changes = diff(self.engine, names[0], names[1], texts=False)
         return self._notes(version, changes)
 

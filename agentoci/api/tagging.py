@@ -17,7 +17,7 @@ from typing import Final
 
 from semver import Version
 
-from agentoci.api.shelves import Shelf
+from agentoci.api.releasetargets import ReleaseTarget
 from agentoci.errors import Conflict
 from agentoci.registry.manifests import TagImmutable
 from agentoci.release.next import VersionTaken
@@ -43,9 +43,9 @@ class Tagged:
 
 @dataclass(slots=True)
 class Tagging:
-    """Gives `root`, which is on the shelf, the tags of a version."""
+    """Gives `root`, which is at the target, the tags of a version."""
 
-    shelf: Shelf
+    target: ReleaseTarget
     root: Descriptor
     version: Version
     warn: Callable[[str], None]
@@ -57,8 +57,10 @@ class Tagging:
 
         Raises VersionTaken when the version means something else, at first or meanwhile.
         """
-        before = self.shelf.meanings(plan.moves)  # else what moves in between would be no witness
-        present = self.shelf.meanings([plan.version]).get(plan.version)
+        before = self.target.resolve_tags(
+            plan.moves
+        )  # else what moves in between would be no witness
+        present = self.target.resolve_tags([plan.version]).get(plan.version)
         if present is None:
             self._give(plan.version, self.root)
         elif present.digest != self.root.digest:
@@ -66,7 +68,7 @@ class Tagging:
         elif all(_digest(before, tag) == self.root.digest for tag in plan.moves):
             return Tagged((), plan.kept)
         for number in range(_ROUNDS):
-            plan = plan_tags(self.shelf.tags(), self.version)
+            plan = plan_tags(self.target.tags(), self.version)
             now = self._look(plan)
             self._check_won(plan, now)
             if present is None and number == 0:
@@ -74,11 +76,11 @@ class Tagging:
             if not self._set(plan, now):
                 kept = [one for one in plan.kept if one.tag not in self.moved]
                 return Tagged(tuple(self.moved), (*kept, *self.stuck.values()))
-        raise TagsMoving(f"{self.shelf.shown}: others move its tags all the time")
+        raise TagsMoving(f"{self.target.shown}: others move its tags all the time")
 
     def _look(self, plan: TagPlan) -> Mapping[str, Descriptor]:
         kept = [one.tag for one in plan.kept if one.tag in self.moved]
-        return self.shelf.meanings([plan.version, *plan.moves, *kept])
+        return self.target.resolve_tags([plan.version, *plan.moves, *kept])
 
     def _set(self, plan: TagPlan, now: Mapping[str, Descriptor]) -> bool:
         """Move what does not mean the release yet; whether there was anything."""
@@ -102,14 +104,14 @@ class Tagging:
         """Leave lines to a higher release that came meanwhile; whether there was any."""
         lost = [one for one in plan.kept if one.tag in self.moved and one.higher is not None]
         for one in lost:
-            higher = self.shelf.meanings([one.higher or ""]).get(one.higher or "")
+            higher = self.target.resolve_tags([one.higher or ""]).get(one.higher or "")
             if higher is not None and _digest(now, one.tag) == self.root.digest:
-                self.shelf.give(higher, one.tag)
+                self.target.tag(higher, one.tag)
             del self.moved[one.tag]
         return bool(lost)
 
     def _give(self, tag: str, desc: Descriptor) -> None:
-        self.shelf.give(desc, tag)
+        self.target.tag(desc, tag)
         self.moved[tag] = None
 
     def _check_won(self, plan: TagPlan, now: Mapping[str, Descriptor]) -> None:
@@ -118,7 +120,7 @@ class Tagging:
             return
         for tag in plan.moves:
             if tag in self.moved and _digest(now, tag) == self.root.digest:
-                self.shelf.give(winner, tag)
+                self.target.tag(winner, tag)
         raise self._taken(plan.version, winner)
 
     def _check_first(
@@ -129,13 +131,13 @@ class Tagging:
             found = now.get(tag)
             if found is None or found.digest in (self.root.digest, _digest(before, tag)):
                 continue
-            if self.shelf.manifest(found).annotations.get(keys.VERSION) == str(self.version):
-                self.shelf.give(found, plan.version)
+            if self.target.manifest(found).annotations.get(keys.VERSION) == str(self.version):
+                self.target.tag(found, plan.version)
                 raise self._taken(plan.version, found)
 
     def _taken(self, tag: str, winner: Descriptor) -> VersionTaken:
         return VersionTaken(
-            f"{self.shelf.shown}: {tag} is released already as {winner.digest}, "
+            f"{self.target.shown}: {tag} is released already as {winner.digest}, "
             f"not {self.root.digest}",
             hint="run it again: it is compared with that release then",
         )

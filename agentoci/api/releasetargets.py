@@ -1,4 +1,4 @@
-"""A repository as releases see it: tags that are listed, read and given; at a registry or here."""
+"""Where releases go: a repository of a registry or a layout, its tags listed, read and given."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from agentoci.registry.repository import Repository
 
 
-class Shelf(Protocol):
-    """Where the releases of one agent stand; raises what registries and disks say."""
+class ReleaseTarget(Protocol):
+    """The repository of the releases of one agent; raises what registries and disks say."""
 
     @property
     def shown(self) -> str:
@@ -41,7 +41,7 @@ class Shelf(Protocol):
         """All tags; none for a repository that is not there yet."""
         ...
 
-    def meanings(self, tags: Iterable[str]) -> Mapping[str, Descriptor]:
+    def resolve_tags(self, tags: Iterable[str]) -> Mapping[str, Descriptor]:
         """What tags mean; those that are not there are left out."""
         ...
 
@@ -57,13 +57,13 @@ class Shelf(Protocol):
         """Bring content of the local store here, under its digest."""
         ...
 
-    def give(self, desc: Descriptor, tag: str) -> None:
+    def tag(self, desc: Descriptor, tag: str) -> None:
         """Let a tag mean content that is here."""
         ...
 
 
-def open_shelf(engine: Engine, text: str, *, push: bool) -> Shelf:
-    """The shelf that `HOST/REPOSITORY` or `oci:DIR:NAME` means; nothing is made before a push.
+def open_target(engine: Engine, text: str, *, push: bool) -> ReleaseTarget:
+    """The target that `HOST/REPOSITORY` or `oci:DIR:NAME` means; nothing is made before a push.
 
     `push` tells that there may be one. Raises InvalidReference for an image, NoRegistry and
     NotALayout.
@@ -71,18 +71,18 @@ def open_shelf(engine: Engine, text: str, *, push: bool) -> Shelf:
     location = parse_location(text)
     if not isinstance(location, LayoutLocation):
         where = engine.transfers.at_registry(repository_named(text))
-        return RegistryShelf(engine, where, engine.client.repository(where, push=push))
+        return RegistryTarget(engine, where, engine.client.repository(where, push=push))
     if location.name is None:
         raise InvalidReference(f"{text!r} does not say what is released", hint=f"write {text}:NAME")
     if split_entry_name(location.name)[0]:
         raise InvalidReference(f"{text!r} names an image, where a repository is meant")
     is_there = (location.folder / "oci-layout").exists()
     opened = LayoutStore.open if is_there else LayoutStore
-    return LayoutShelf(engine, location, opened(location.folder, clock=engine.clock))
+    return LayoutTarget(engine, location, opened(location.folder, clock=engine.clock))
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryShelf:
+class RegistryTarget:
     """A repository of a registry."""
 
     engine: Engine
@@ -106,7 +106,7 @@ class RegistryShelf:
         except ContentNotFound:
             return []
 
-    def meanings(self, tags: Iterable[str]) -> Mapping[str, Descriptor]:
+    def resolve_tags(self, tags: Iterable[str]) -> Mapping[str, Descriptor]:
         """By a request each, at once."""
         return resolve_tags(self.repository, list(tags))
 
@@ -123,7 +123,7 @@ class RegistryShelf:
         where = replace(self.where, tag=None, digest=root.digest)
         push_to_registry(self.engine, root, where, PushOptions())
 
-    def give(self, desc: Descriptor, tag: str) -> None:
+    def tag(self, desc: Descriptor, tag: str) -> None:
         """By one request, for the manifest comes from the nearer side."""
         held = self.engine.store.exists(desc)
         source: Fetcher = self.engine.store if held else self.repository
@@ -131,7 +131,7 @@ class RegistryShelf:
 
 
 @dataclass(frozen=True, slots=True)
-class LayoutShelf:
+class LayoutTarget:
     """The images of one name in a layout."""
 
     engine: Engine
@@ -154,7 +154,7 @@ class LayoutShelf:
         found = map(split_entry_name, names)
         return [tag for repository, tag in found if tag and repository == self.where.name]
 
-    def meanings(self, tags: Iterable[str]) -> Mapping[str, Descriptor]:
+    def resolve_tags(self, tags: Iterable[str]) -> Mapping[str, Descriptor]:
         """Those of the index."""
         found = {tag: self.store.find(self._name(tag)) for tag in tags}
         return {tag: entry.desc.bare() for tag, entry in found.items() if entry is not None}
@@ -172,7 +172,7 @@ class LayoutShelf:
         where = replace(self.where, name=str(root.digest))
         push_to_layout(self.engine, root, where, str(root.digest), PushOptions())
 
-    def give(self, desc: Descriptor, tag: str) -> None:
+    def tag(self, desc: Descriptor, tag: str) -> None:
         """The index changes at once."""
         self.store.tag(desc, self._name(tag))
 
