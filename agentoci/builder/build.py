@@ -112,7 +112,7 @@ class Builder:
         images = TracedLookup(self._store, self._lookup, trace, options.images.keys())
         parents = ParentFinder(opened, images)
         agentfile = read_agentfile(opened, options, memo, report, trace, parents)
-        screen = Screen(options.allowed_secrets) if self._scans else None
+        screen = Screen(options.allowed_secrets, context) if self._scans else None
         if screen is not None:
             screen_agentfile(screen, agentfile, context, options.build_args.items())
         packer = Packer(

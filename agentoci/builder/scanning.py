@@ -144,16 +144,26 @@ def _finding(values: list[Json]) -> Finding:
 
 @dataclass(slots=True)
 class Screen:
-    """Gathers the findings of one build, and ends it if there is a secret among them."""
+    """Gathers the findings of one build, and ends it if there is a secret among them.
 
-    allowed: frozenset[str] = frozenset()
+    Files of `context` are told by their path there; what was copied from a stage or an image, by
+    the path in the image.
+    """
+
+    allowed: frozenset[str]
+    context: Path
     _found: dict[str, Finding] = field(default_factory=dict)
     _derived: list[Finding] = field(default_factory=list)
     _inherited: set[str] = field(default_factory=set)
 
     def layer(self, copied: Iterable[CopiedFile], findings: Iterable[Finding]) -> None:
         """Findings in the files of a layer, and those that their names are."""
-        origins = {each.entry.path: each.origin.path for each in copied if each.origin is not None}
+        root = f"{self.context}/"
+        origins = {
+            each.entry.path: each.origin.path
+            for each in copied
+            if each.origin is not None and (each.entry.source or "").startswith(root)
+        }
         for finding in (*findings, *_names(copied)):
             origin = origins.get(finding.path)
             if origin is None:
