@@ -92,7 +92,7 @@ def next_version(found: AgentDiff, verdict: Verdict) -> str | None:
     """The smallest release that the changes allow after A's; None when A is no release."""
     from semver import Version
 
-    from agentoci.release.next import bump
+    from agentoci.release.nextversion import bump
 
     text = found.before.version
     if text == UNVERSIONED or not Version.is_valid(text) or Version.parse(text).prerelease:

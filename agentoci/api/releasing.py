@@ -17,12 +17,12 @@ from agentoci.builder.options import BuildOptions
 from agentoci.builder.report import BuildReport, StepsOnly, WarningsOnly
 from agentoci.release.changes import AgentDiff
 from agentoci.release.history import History, release_of
-from agentoci.release.next import NOTHING, VersionTaken, choose, is_news, last_before
+from agentoci.release.nextversion import NOTHING, VersionTaken, choose, is_news, last_before
 from agentoci.release.notes import release_notes
 from agentoci.release.rules import Level
 from agentoci.release.tagplan import Kept, TagPlan, plan_tags
 from agentoci.release.verdict import Verdict, judge
-from agentoci.release.wishes import Part, Wish
+from agentoci.release.versionrequest import Part, VersionRequest
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
 from agentoci.spec.version import TagVersion
@@ -31,19 +31,19 @@ from agentoci.store.images import read_image
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
 
-__all__ = ["Kept", "Level", "Part", "ReleaseOptions", "Released", "Wish", "release"]
+__all__ = ["Kept", "Level", "Part", "ReleaseOptions", "Released", "VersionRequest", "release"]
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseOptions:
-    """How to release: `wish` is what is said of the version, `build` how the image is built.
+    """How to release: `request` is what is said of the version, `build` how the image is built.
 
     `source` and `revision` are what the image says of its origin (None: what git or the CI job
     says); `notes` asks for the notes even of a release that is there; `dry_run` plans and changes
     nothing at the repository. What `agent.lock` pins must fit; `locked` wants one to be there.
     """
 
-    wish: Wish = field(default_factory=Wish)
+    request: VersionRequest = field(default_factory=VersionRequest)
     build: BuildOptions = field(default_factory=BuildOptions)
     source: str | None = None
     revision: str | None = None
@@ -89,7 +89,7 @@ def release(
 
     Nothing changed: nothing is released, and tags that a release before left behind are set right.
     Running it again after it was stopped anywhere completes it. Raises VersionTooSmall when the
-    change needs a larger step than was wished, VersionTaken, VersionUnclear, and what building,
+    change needs a larger step than was asked for, VersionTaken, VersionUnclear, and what building,
     comparing and pushing raise.
     """
     options = options or ReleaseOptions()
@@ -113,23 +113,23 @@ class _Work:
     declared: Version = NOTHING
 
     def run(self) -> Released:
-        engine, wish = self.engine, self.options.wish
+        engine, request = self.engine, self.options.request
         self.before = engine.client.requests if engine.has_client else 0
         steps = None if self.report is None else StepsOnly(self.report)
         candidate = self._candidate(self.options.build, steps)
         self.declared = declared = self._declared(candidate)
         self.tags = self.target.tags()
         self.history = History.of(self.tags)
-        standing = None if wish.version is None else self.history.named(wish.version)
+        standing = None if request.version is None else self.history.named(request.version)
         if standing is not None:
             return self._stand_by(standing)
-        last = last_before(wish, self.history)
+        last = last_before(request, self.history)
         changes = None if last is None else self._since(last)
         verdict = Verdict(Level.NONE, ()) if changes is None else judge(changes)
         if last is not None and verdict.level is Level.NONE and not self._asked(declared, last):
             return self._finish(last)
         version = choose(
-            wish, declared, self.history, verdict.level, [r.title for r in verdict.decisive]
+            request, declared, self.history, verdict.level, [r.title for r in verdict.decisive]
         )
         if (newest := self._same_pre(version)) is not None:
             return self._finish(newest)
@@ -144,11 +144,11 @@ class _Work:
 
         A part to raise is none: each time it would be another one.
         """
-        wish = self.options.wish
-        return wish.version is not None or (wish.part is None and is_news(declared, last))
+        request = self.options.request
+        return request.version is not None or (request.part is None and is_news(declared, last))
 
     def _stand_by(self, standing: TagVersion) -> Released:
-        """The version that was wished is there: fine, when it is what would be released."""
+        """The version that was asked for is there: fine, when it is what would be released."""
         verdict = judge(self._since(standing))
         if verdict.level is Level.NONE:
             return self._finish(standing)
@@ -160,7 +160,7 @@ class _Work:
 
     def _same_pre(self, version: Version) -> TagVersion | None:
         """The pre-release before this one, when nothing changed since."""
-        word = self.options.wish.pre
+        word = self.options.request.pre
         newest = None if word is None else self.history.newest_pre(version, word)
         if newest is None or judge(self._since(newest)).level is not Level.NONE:
             return None

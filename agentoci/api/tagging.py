@@ -20,7 +20,7 @@ from semver import Version
 from agentoci.api.releasetargets import ReleaseTarget
 from agentoci.errors import Conflict
 from agentoci.registry.manifests import TagImmutable
-from agentoci.release.next import VersionTaken
+from agentoci.release.nextversion import VersionTaken
 from agentoci.release.tagplan import Kept, TagPlan, plan_tags
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor

@@ -97,12 +97,12 @@ def release_command(
       agent release oci:/srv/agents:bot .
     """
     from agentoci.api.builds import BuildOptions, Compression, Profile
-    from agentoci.api.releasing import ReleaseOptions, Wish, release
+    from agentoci.api.releasing import ReleaseOptions, VersionRequest, release
     from agentoci.cli.progress import showing
 
     if notes is not None and not notes.absolute().parent.is_dir():
         raise NotFound(f"{notes.parent}: no such folder")
-    wish = Wish.parse(version=version, bump=bump, pre=pre, line=line)
+    request = VersionRequest.parse(version=version, bump=bump, pre=pre, line=line)
     build = BuildOptions(
         file=file,
         build_args=dict(build_args),
@@ -112,7 +112,7 @@ def release_command(
         allowed_secrets=frozenset(allowed_secrets),
     )
     options = ReleaseOptions(
-        wish, build, source, revision, notes=notes is not None, dry_run=dry_run, locked=locked
+        request, build, source, revision, notes=notes is not None, dry_run=dry_run, locked=locked
     )
     with showing(engine, quiet=quiet, bars=False):
         done = release(engine, repository, path, options, report=Steps(quiet=quiet))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from agentoci.api.engine import Engine
 from agentoci.api.releasing import release
 from agentoci.config.settings import read_settings
-from agentoci.release.next import VersionTaken
+from agentoci.release.nextversion import VersionTaken
 from tests import commandline
 from tests.cli.samples import write_talker
 from tests.registry.fake import FakeRegistry

@@ -11,9 +11,9 @@ import pytest
 
 from agentoci.api.builds import BuildOptions, Profile
 from agentoci.api.engine import Engine
-from agentoci.api.releasing import Level, Released, ReleaseOptions, Wish, release
+from agentoci.api.releasing import Level, Released, ReleaseOptions, VersionRequest, release
 from agentoci.config.settings import read_settings
-from agentoci.release.next import VersionTaken, VersionTooSmall, VersionUnclear
+from agentoci.release.nextversion import VersionTaken, VersionTooSmall, VersionUnclear
 from agentoci.spec.reference import InvalidReference, Reference
 from agentoci.store.images import Image, read_image
 from agentoci.store.layout import LayoutStore
@@ -53,16 +53,16 @@ class Place:
         self.write("Agentfile", f"{AGENTFILE}LABEL org.opencontainers.image.version={version}\n")
 
     def release(self, **options: object) -> Released:
-        """Release it; `version`, `bump`, `pre` and `line` are what is wished."""
+        """Release it; `version`, `bump`, `pre` and `line` are what is asked for."""
         words = {
             key: options.pop(key) for key in ("version", "bump", "pre", "line") if key in options
         }
-        wish = Wish.parse(**words)  # type: ignore[arg-type]
+        asked = VersionRequest.parse(**words)  # type: ignore[arg-type]
         return release(
             self.engine,
             self.repository,
             self.folder,
-            ReleaseOptions(wish, **options),  # type: ignore[arg-type]
+            ReleaseOptions(asked, **options),  # type: ignore[arg-type]
         )
 
 
@@ -159,7 +159,7 @@ def test_version_goes_into_the_image_and_no_file(place: Place) -> None:
     assert (place.folder / "Agentfile").read_text() == content
 
 
-def test_declared_version_is_a_wish(place: Place) -> None:
+def test_declared_version_is_a_request(place: Place) -> None:
     place.declares("1.0.0")
     assert str(place.release().version) == "1.0.0"
     place.knows("better answers")
@@ -186,9 +186,9 @@ def test_too_small_a_step_is_refused_before_anything_moves(
     place.release(version="1.0.0")
     place.breaks()
     before = dict(fake.manifests)
-    for wish in ({"bump": "minor"}, {"version": "1.0.1"}, {"line": "1"}):
+    for asked in ({"bump": "minor"}, {"version": "1.0.1"}, {"line": "1"}):
         with pytest.raises(VersionTooSmall, match="output removed: answer"):
-            place.release(**wish)
+            place.release(**asked)
     place.knows("something else")
     with pytest.raises(VersionTaken, match=r"1.0.0 is released already, with other content"):
         place.release(version="1.0.0")

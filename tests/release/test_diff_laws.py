@@ -17,7 +17,7 @@ from agentoci.definition.read import check_document
 from agentoci.release.changes import AgentDiff, Change, Side
 from agentoci.release.compare import compare
 from agentoci.release.documents import value_at
-from agentoci.release.next import bump
+from agentoci.release.nextversion import bump
 from agentoci.release.rules import Level, Sign, rules
 from agentoci.release.verdict import judge
 from agentoci.release.view import AgentView

@@ -1,4 +1,4 @@
-"""Which version a release gets: from what is released already, what changed, and what was wished.
+"""Which version a release gets: from what is released, what changed, and what was asked for.
 
 The rules, in the order in which they are asked:
 
@@ -22,7 +22,7 @@ from semver import Version
 from agentoci.errors import Conflict, Difference
 from agentoci.release.history import History, begins, count_of, is_same, release_of
 from agentoci.release.rules import Level
-from agentoci.release.wishes import InvalidWish, Part, Wish
+from agentoci.release.versionrequest import InvalidVersionRequest, Part, VersionRequest
 from agentoci.spec.version import TagVersion
 
 FIRST: Final = Version(0, 1, 0)
@@ -58,9 +58,9 @@ def bump(last: Version, level: Level) -> Version:
             return last.bump_major() if settled else last.bump_minor()
 
 
-def last_before(wish: Wish, history: History) -> TagVersion | None:
+def last_before(request: VersionRequest, history: History) -> TagVersion | None:
     """The release that the next one is compared with."""
-    return history.last(below=wish.version, line=wish.line)
+    return history.last(below=request.version, line=request.line)
 
 
 def is_news(declared: Version, last: TagVersion | None) -> bool:
@@ -69,7 +69,7 @@ def is_news(declared: Version, last: TagVersion | None) -> bool:
 
 
 def choose(
-    wish: Wish,
+    request: VersionRequest,
     declared: Version,
     history: History,
     level: Level,
@@ -78,25 +78,25 @@ def choose(
     """The version of the release, by the rules above.
 
     `level` is that of the change since `last_before`, for which `reasons` are told when it is
-    refused. Raises VersionTooSmall, VersionTaken, VersionUnclear, and InvalidWish for a line
-    without a release.
+    refused. Raises VersionTooSmall, VersionTaken, VersionUnclear, and InvalidVersionRequest for a
+    line without a release.
     """
-    last = last_before(wish, history)
-    if last is None and wish.line and wish.version is None:
-        line = ".".join(map(str, wish.line))
-        raise InvalidWish(
+    last = last_before(request, history)
+    if last is None and request.line and request.version is None:
+        line = ".".join(map(str, request.line))
+        raise InvalidVersionRequest(
             f"nothing of the line {line} is released yet",
             hint="give the line's first release by --version MAJOR.MINOR.PATCH",
         )
-    chosen = _wanted(wish, declared, history, last, level)
-    if not begins(chosen, wish.line):
-        line = ".".join(map(str, wish.line))
+    chosen = _wanted(request, declared, history, last, level)
+    if not begins(chosen, request.line):
+        line = ".".join(map(str, request.line))
         raise VersionTooSmall(
             f"the change needs {chosen}, which is not in the line {line}{_listed(reasons)}",
             hint=f"leave out of {line} what breaks or adds something",
         )
-    if wish.pre is not None and not chosen.prerelease:
-        chosen = _next_pre(chosen, wish.pre, history)
+    if request.pre is not None and not chosen.prerelease:
+        chosen = _next_pre(chosen, request.pre, history)
     _check_free(chosen, history)
     if last is not None:
         _check_size(chosen, release_of(last), level, reasons)
@@ -104,13 +104,17 @@ def choose(
 
 
 def _wanted(
-    wish: Wish, declared: Version, history: History, last: TagVersion | None, level: Level
+    request: VersionRequest,
+    declared: Version,
+    history: History,
+    last: TagVersion | None,
+    level: Level,
 ) -> Version:
-    if wish.version is not None:
-        return wish.version
+    if request.version is not None:
+        return request.version
     before = NOTHING if last is None else release_of(last)
-    if wish.part is not None:
-        return _raised(before, wish.part)
+    if request.part is not None:
+        return _raised(before, request.part)
     if is_news(declared, last):
         return declared.replace(build=None)
     if last is not None and declared != NOTHING and history.named(declared) is None:

@@ -1,4 +1,4 @@
-"""The version of the next release: chosen from what is there, what changed and what was wished."""
+"""The version of the next release, from what is there, what changed and what was asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from semver import Version
 
 from agentoci.release.history import History
-from agentoci.release.next import (
+from agentoci.release.nextversion import (
     NOTHING,
     VersionTaken,
     VersionTooSmall,
@@ -18,7 +18,7 @@ from agentoci.release.next import (
     last_before,
 )
 from agentoci.release.rules import Level
-from agentoci.release.wishes import InvalidWish, Wish, parse_version
+from agentoci.release.versionrequest import InvalidVersionRequest, VersionRequest, parse_version
 
 NONE, PATCH, MINOR, MAJOR = Level
 TAGS = ("1.3.4", "1.4.0", "1.4.1", "2.0.0", "2.1.0-rc.1", "2.1.0-rc.2", "1.4", "1", "2", "latest")
@@ -31,9 +31,9 @@ histories = st.lists(versions, max_size=12, unique_by=str).map(
 )
 
 
-def chosen(level: Level, *, tags: tuple[str, ...] = TAGS, declared: str = "", **wish: str) -> str:
+def chosen(level: Level, *, tags: tuple[str, ...] = TAGS, declared: str = "", **asked: str) -> str:
     version = Version.parse(declared) if declared else NOTHING
-    return str(choose(Wish.parse(**wish), version, History.of(tags), level, ["that"]))
+    return str(choose(VersionRequest.parse(**asked), version, History.of(tags), level, ["that"]))
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_version_that_is_chosen(level: Level, options: dict[str, str], expected:
         (VersionTaken, MINOR, {"version": "2.1.0-rc.2"}, "2.1.0-rc.2 is released already"),
         (VersionTaken, MINOR, {"pre": "beta"}, "2.1.0-beta.1 would come after 2.1.0-rc.2"),
         (VersionUnclear, PATCH, {"declared": "1.3.5"}, "declares 1.3.5.*and 2.0.0 is"),
-        (InvalidWish, PATCH, {"line": "1.2"}, "nothing of the line 1.2 is released yet"),
+        (InvalidVersionRequest, PATCH, {"line": "1.2"}, "nothing of the line 1.2 is released yet"),
     ],
 )
 def test_version_that_is_refused(
@@ -111,7 +111,7 @@ def test_version_that_is_refused(
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "asked",
     [
         {"version": "1.0"},
         {"version": "latest"},
@@ -125,13 +125,13 @@ def test_version_that_is_refused(
         {"line": "x"},
     ],
 )
-def test_wish_that_cannot_be(wish: dict[str, str]) -> None:
-    with pytest.raises(InvalidWish):
-        Wish.parse(**wish)
+def test_request_that_cannot_be(asked: dict[str, str]) -> None:
+    with pytest.raises(InvalidVersionRequest):
+        VersionRequest.parse(**asked)
 
 
 def test_exit_codes_are_those_of_the_table() -> None:
-    errors = (InvalidWish, VersionTooSmall, VersionTaken, VersionUnclear)
+    errors = (InvalidVersionRequest, VersionTooSmall, VersionTaken, VersionUnclear)
     assert [error.exit_code for error in errors] == [2, 3, 7, 7]
 
 
@@ -154,32 +154,32 @@ def test_later_version_never_gets_a_smaller_next_one(
 
 @given(histories, levels.filter(bool))
 def test_computed_version_is_news_and_the_least(history: History, level: Level) -> None:
-    version = choose(Wish(), NOTHING, history, level)
+    version = choose(VersionRequest(), NOTHING, history, level)
     assert history.named(version) is None
     assert all(one.version < version for one in history.releases)
-    last = last_before(Wish(), history)
+    last = last_before(VersionRequest(), history)
     assert version == (Version(0, 1, 0) if last is None else bump(last.version, level))
 
 
 @given(histories, levels.filter(bool), st.integers(1, 5))
 def test_pre_releases_count_up_to_the_release(history: History, level: Level, count: int) -> None:
-    release = choose(Wish(), NOTHING, history, level)
+    release = choose(VersionRequest(), NOTHING, history, level)
     for number in range(1, count + 1):
-        version = choose(Wish(pre="rc"), NOTHING, history, level)
+        version = choose(VersionRequest(pre="rc"), NOTHING, history, level)
         assert version == release.replace(prerelease=f"rc.{number}")
         history = History.of([str(version), *(one.tag for one in history.versions)])
-    assert choose(Wish(), NOTHING, history, level) == release
+    assert choose(VersionRequest(), NOTHING, history, level) == release
 
 
 @given(histories, versions, levels)
-def test_wished_version_is_taken_or_refused(
+def test_requested_version_is_taken_or_refused(
     history: History, version: Version, level: Level
 ) -> None:
     """What is taken is new, above the release before it, and the highest of its minor line."""
-    wish = Wish(version)
-    last = last_before(wish, history)
+    asked = VersionRequest(version)
+    last = last_before(asked, history)
     try:
-        taken = choose(wish, NOTHING, history, level)
+        taken = choose(asked, NOTHING, history, level)
     except VersionTaken:
         line = [
             one.version for one in history.releases if one.numbers[:2] == version.to_tuple()[:2]
