@@ -14,7 +14,7 @@ from agentoci.lint.run import UnknownRule
 from agentoci.lint.run import lint as _lint
 from agentoci.lint.sarif import to_sarif
 from agentoci.lint.subject import Options as LintOptions
-from agentoci.lint.validating import Validated, validate
+from agentoci.lint.validating import UnknownKind, Validated, validate
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -29,6 +29,7 @@ __all__ = [
     "Mended",
     "Rule",
     "Severity",
+    "UnknownKind",
     "UnknownRule",
     "Validated",
     "Variable",

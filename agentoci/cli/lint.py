@@ -185,9 +185,7 @@ def validate_command(files: Sequence[Path], form: str) -> None:
       agent validate coordinator.agentdef Agentfile
       agent validate --format json compatibility.json
     """
-    from agentoci.api.linting import validate
-
-    checked = [validate(file) for file in files]
+    checked = [_validated(file, alone=len(files) == 1) for file in files]
     if form == "json":
         output.document([_validated_json(each) for each in checked])
     else:
@@ -196,6 +194,20 @@ def validate_command(files: Sequence[Path], form: str) -> None:
     if bad := [each for each in checked if each.faults]:
         count = sum(len(each.faults) for each in bad)
         raise NotValid(f"{output.counted(count, 'fault')} in {output.counted(len(bad), 'file')}")
+
+
+def _validated(path: Path, *, alone: bool) -> Validated:
+    """A file of an unknown kind among others, of `*` say, is a fault beside theirs."""
+    from agentoci.api.linting import UnknownKind, Validated, validate
+    from agentoci.errors import Fault
+
+    try:
+        return validate(path)
+    except UnknownKind as exc:
+        if alone:
+            raise
+        fault = Fault(str(path), 1, 1, "the name does not say what it is", hint=exc.hint)
+        return Validated(str(path), "unknown", (fault,))
 
 
 def _show_validated(checked: Validated) -> None:

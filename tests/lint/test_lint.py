@@ -527,6 +527,12 @@ def test_all_faults_of_all_files_are_told(agent: Agent, context: Path):
 def test_a_file_of_no_kind_is_refused(agent: Agent, context: Path):
     write(context, {"x.txt": ""})
     assert "does not say what it is" in agent("validate", "x.txt", code=2).err
+    write(context, {"bad.agentdef": "a: 1\n"})
+    both = agent("validate", "x.txt", "bad.agentdef", code=2)
+    assert "x.txt:1:1: the name does not say what it is" in both.out
+    assert "bad.agentdef:1:1: " in both.out
+    found = agent("validate", "--format", "json", "x.txt", "bad.agentdef", code=2).json
+    assert [each["kind"] for each in found] == ["unknown", "definition"]
     assert "No such file" in agent("validate", "x.agentdef", code=6).err
 
 
