@@ -108,7 +108,7 @@ def _events(loader: Any, text: str, collector: Collector) -> Iterator[yaml.Event
     except yaml.MarkedYAMLError as exc:
         raise SourceFaults([*collector.faults, _syntax_fault(exc, collector)]) from exc
     except yaml.YAMLError as exc:
-        fault = Fault(collector.file, 1, 1, f"not YAML: {exc}")
+        fault = Fault(collector.file, 1, 1, f"not {_form(collector)}: {exc}")
         raise SourceFaults([*collector.faults, fault]) from exc
 
 
@@ -122,10 +122,15 @@ def _syntax_fault(error: yaml.MarkedYAMLError, collector: Collector) -> Fault:
         collector.file,
         row + 1,
         min(column, len(line)) + 1,
-        f"not YAML: {said}",
+        f"not {_form(collector)}: {said}",
         text=line,
         hint=_syntax_hint(line),
     )
+
+
+def _form(collector: Collector) -> str:
+    """What whoever wrote the file takes it for; JSON is read as the YAML that it is, too."""
+    return "JSON" if collector.file.endswith((".json", ".lock")) else "YAML"
 
 
 def _syntax_hint(line: str) -> str | None:

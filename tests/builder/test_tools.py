@@ -254,6 +254,13 @@ def test_faults_at_the_requirement(
     assert hint in (fault.hint or "")
 
 
+def test_a_file_of_json_that_ends_early_is_not_json(mcp: Workshop) -> None:
+    mcp.write("mcp.json", '{"mcpServers": {')
+    (fault,) = mcp.faults("FROM scratch\nREQUIRE mcp:mcp.json\n").faults
+    assert (fault.file, fault.line) == ("mcp.json", 1)
+    assert fault.message.startswith("not JSON: ")
+
+
 def test_faults_in_the_file(mcp: Workshop) -> None:
     secret = "s3cr3t-" + "0123456789abcdef" * 2
     servers = {"a": {"command": "x", "env": {"A_TOKEN": secret}}, "b": {"cmd": "y"}}
