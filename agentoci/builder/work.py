@@ -165,6 +165,7 @@ class Work:
             yield (
                 f"{self.agentfile.file}:{require.place.line}: nothing here satisfies "
                 f"{require.source or require.name} {require.version}"
+                f"{', which is optional' if require.optional else ''}"
             )
         is_final = stage.index == self.agentfile.final.index
         if is_final and name_and_version(compiled)[1] == UNVERSIONED:

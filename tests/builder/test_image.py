@@ -223,6 +223,9 @@ def test_warnings_name_what_is_not_there(filled: Workshop) -> None:
     filled.build_text(EVERYTHING)
     (warning,) = filled.told.warnings
     assert warning.endswith("Agentfile:6: nothing here satisfies psm_generator 1.0")
+    filled.build_text("FROM scratch\nREQUIRE --optional spare_agent:2\n")
+    (optional,) = filled.told.warnings[:1]
+    assert optional.endswith("nothing here satisfies spare_agent 2, which is optional")
     filled.build_text("FROM scratch\nINTERFACE x\n", "psm_generator:1.0.3")
     filled.build_text(EVERYTHING)
     assert filled.told.warnings == []
