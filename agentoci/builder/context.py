@@ -76,6 +76,9 @@ class Context:
 
         The trace is told what is read.
         """
+        if root.is_file():
+            hint = f"name the folder, and the file with -f: -f {root} {root.parent}"
+            raise ContextMissing(f"{root}: a file, where a folder is meant", hint=hint)
         if not root.is_dir():
             raise ContextMissing(f"{root}: no such folder", hint="name the folder to build from")
         trace.text(root / IGNORE_FILE)

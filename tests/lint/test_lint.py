@@ -332,6 +332,11 @@ def test_what_is_not_there_is_not_linted(agent: Agent, context: Path):
     assert "no Agentfile" in agent("lint", code=6).err
     assert "no such folder" in agent("lint", "nowhere", code=6).err
     assert agent("lint", "-f", "nothing", code=6).err.startswith("error: nothing: No such file")
+    write(context, {"Agentfile": "FROM scratch\n"})
+    for verb in ("lint", "build", "lock"):
+        refused = agent(verb, "Agentfile", code=6).err
+        assert "Agentfile: a file, where a folder is meant" in refused
+        assert "-f Agentfile ." in refused
 
 
 # --fix
