@@ -60,7 +60,7 @@ def read_lock(path: Path) -> Lock | None:
     """The lock, None when there is none; raises SourceFaults."""
     try:
         content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return Lock.parse(content, file=str(path))
 
