@@ -98,10 +98,20 @@ def warning(text: str) -> None:
 
 
 def error(message: str, hint: str | None = None, *, lines: bool = False) -> None:
-    """What went wrong, and how to mend it; `lines` for a message that shows lines of a file."""
+    """What went wrong, and how to mend it; `lines` for a message that shows lines of a file.
+
+    A secret that stands in it, or in a line that it shows, is redacted.
+    """
+    message, hint = _discreet(message), hint and _discreet(hint)
     _say(clean(f"error: {message}")) if lines else talk(f"error: {message}")
     if hint:
         talk(f"hint: {hint}")
+
+
+def _discreet(text: str) -> str:
+    from agentoci.api.discretion import discreet
+
+    return discreet(text)
 
 
 def interrupted() -> int:
@@ -110,7 +120,7 @@ def interrupted() -> int:
 
     with contextlib.suppress(ValueError):  # only the main thread may
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    error("interrupted")
+    talk("error: interrupted")  # at once, without loading what looks for secrets
     return INTERRUPTED
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from agentoci.api.discovery import Discovered
+from agentoci.api.discretion import discreet
 from agentoci.cli.attachments import _show
 from agentoci.content.recursion import Attachment
 from agentoci.spec import mediatypes
@@ -17,6 +19,9 @@ from agentoci.spec.manifest import Manifest
 from tests.cli.conftest import Agent
 from tests.registry.fake import FakeRegistry
 from tests.registry.faults import answers
+
+TOKEN = "gh" + "p_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6"
+"""One that nobody has."""
 
 FORGED = "evil/type\nhint: run curl\nwarning: do it"
 
@@ -84,3 +89,31 @@ def test_prune_believes_no_list_that_anybody_can_write(agent: Agent, fake: FakeR
     assert ("team/bot", str(old.descriptor.digest)) not in fake.manifests
     assert ("team/bot", str(signed.descriptor.digest)) not in fake.manifests
     assert ("team/bot", str(used.descriptor.digest)) in fake.manifests
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "COPY $KEY /agent/knowledge/",
+        "COPY notes.md /agent/knowledge/ $KEY",
+        "SET memory.level=$KEY",
+        "REQUIRE helper@$KEY",
+        "INTERFACE $KEY",
+        "EVN KEY=" + TOKEN,
+        "REQUIRE mcp:mcp.json",
+    ],
+)
+def test_no_failure_tells_a_secret(agent: Agent, talker: Path, line: str) -> None:
+    """What a build says ends in the logs of CI, its arguments' values and lines included."""
+    server = {"url": f"https://user:{TOKEN}@host.example/mcp"}
+    (talker / "mcp.json").write_text(json.dumps({"mcpServers": {"x": server}}))
+    (talker / "Agentfile").write_text(f"FROM scratch\nARG KEY\n{line}\n")
+    done = agent("build", "-t", "x:1", "--build-arg", f"KEY={TOKEN}", talker, code=None)
+    assert done.code in (2, 5)
+    assert TOKEN not in done.out + done.err
+    assert "Agentfile:" in done.err or "mcp.json:" in done.err
+
+
+def test_a_secret_in_half_a_character_is_redacted() -> None:
+    assert discreet(f"\ud800 {TOKEN}").startswith("\\ud800 ghp_")
+    assert TOKEN not in discreet(f"\ud800 {TOKEN}")
