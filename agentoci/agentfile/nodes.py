@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 from agentoci.agentfile.places import Place, fault_at
+from agentoci.definition.toolkinds import ToolKind
 from agentoci.errors import Fault
 from agentoci.spec.jsonio import Json
 
@@ -78,7 +79,7 @@ class Require(Node):
     name: str
     version: str
     optional: bool
-    kind: Literal["agent", "mcp", "a2a", "http", "skill"] = "agent"
+    kind: Literal["agent"] | ToolKind = "agent"
     source: str = ""
     item: str | None = None
     name_place: Place = field(kw_only=True, compare=False)

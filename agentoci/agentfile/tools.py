@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, cast
 
 from agentoci.agentfile.words import Word
+from agentoci.definition.toolkinds import TOOL_KINDS, ToolKind
 from agentoci.spec.reference import InvalidReference, Reference
 
-ToolKind: TypeAlias = Literal["mcp", "a2a", "http", "skill"]
-
-_KIND: Final = re.compile(r"(mcp|a2a|http|skill):(.*)", re.DOTALL)
+_KIND: Final = re.compile(rf"({'|'.join(TOOL_KINDS)}):(.*)", re.DOTALL)
 _AGENT_VERSION: Final = re.compile(r"[0-9*][A-Za-z0-9_.*+-]*")
 _URL: Final = re.compile(r"https?://[^\s/?#@]+(?:[/?#]\S*)?")
 _HOST: Final = re.compile(r"https?://([a-z][a-z0-9-]*)[.:/]?", re.IGNORECASE)

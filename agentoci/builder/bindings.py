@@ -14,15 +14,13 @@ from agentoci._internal import files, limits
 from agentoci.agentfile.nodes import Agentfile, Require
 from agentoci.agentfile.tools import name_from
 from agentoci.builder.context import Context, ContextFile, OutsideContext
+from agentoci.definition.toolkinds import TOOL_KINDS, tool_kind_of
 from agentoci.errors import SourceFaults
 from agentoci.layers.source import reading_failed
 from agentoci.spec.digest import Digest
 from agentoci.spec.jsonio import Json
 
-KINDS: Final = ("mcp", "a2a", "http", "skill")
-"""The keys that say what a tool is when it is no agent, without importing their model."""
-
-_BOUND: Final = ("interface", "reference", *KINDS)
+_BOUND: Final = ("interface", "reference", *TOOL_KINDS)
 _SHOWN_NAMES: Final = 20
 
 
@@ -48,7 +46,7 @@ def bindings_of(
     before = {str(entry["name"]): entry for entry in known if isinstance(entry, dict)}
     resolved = {None: agents or {}, "skill": skills or {}}
     return tuple(
-        _binding(tool, before.get(str(tool["name"]), {}), resolved.get(kind_of(tool), {}))
+        _binding(tool, before.get(str(tool["name"]), {}), resolved.get(tool_kind_of(tool), {}))
         for tool in tools_of(document)
     )
 
@@ -58,7 +56,7 @@ def _binding(
 ) -> dict[str, Json]:
     name = str(tool["name"])
     made: dict[str, Json] = {"name": name, "required": tool.get("required", True)}
-    if kind_of(tool) is None or "version" in tool:
+    if tool_kind_of(tool) is None or "version" in tool:
         made["version"] = tool.get("version", "*")
     made |= {key: tool[key] for key in _BOUND if key in tool}
     if name in resolved:
@@ -70,13 +68,8 @@ def _binding(
 
 def is_same(one: Mapping[str, Json], other: Mapping[str, Json]) -> bool:
     """Whether two bindings ask for the same thing."""
-    keys = ("version", "reference", *KINDS)
+    keys = ("version", "reference", *TOOL_KINDS)
     return all(one.get(key) == other.get(key) for key in keys)
-
-
-def kind_of(tool: Mapping[str, Json]) -> str | None:
-    """What a tool is; None for an agent."""
-    return next((kind for kind in KINDS if kind in tool), None)
 
 
 def tools_of(document: Mapping[str, Json]) -> Iterator[dict[str, Json]]:
@@ -97,7 +90,7 @@ def add_tool(tools: list[Json], made: Mapping[str, Json]) -> None:
     for index, tool in enumerate(tools):
         if isinstance(tool, dict) and tool.get("name") == made["name"]:
             kept = dict(tool)
-            if kind_of(tool) != kind_of(made):
+            if tool_kind_of(tool) != tool_kind_of(made):
                 kept = {key: tool[key] for key in ("name", "interface") if key in tool}
             tools[index] = {**kept, **made}
             return

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentoci.agentfile.nodes import Agentfile, Copy, Stage
-from agentoci.builder.bindings import bindings_of, kind_of
+from agentoci.builder.bindings import bindings_of
 from agentoci.builder.compiling import Compiled
 from agentoci.builder.context import Context
 from agentoci.builder.document import name_and_version
 from agentoci.builder.skills import SkillRequirement, skill_requirements
 from agentoci.builder.stages import StageBase, StageResult
+from agentoci.definition.toolkinds import tool_kind_of
 from agentoci.spec.jsonio import Json
 from agentoci.spec.reference import Reference
 
@@ -38,8 +39,8 @@ class BuildNeeds:
         """Gather them; `stages` are those that the image is made from."""
         name, version = name_and_version(final.compiled)
         bound = [entry for entry in final.requirements if isinstance(entry, dict)]
-        agents = [entry for entry in bound if kind_of(entry) is None]
-        in_base = {entry["name"] for entry in bound if kind_of(entry) and "resolved" in entry}
+        agents = [entry for entry in bound if tool_kind_of(entry) is None]
+        in_base = {entry["name"] for entry in bound if tool_kind_of(entry) and "resolved" in entry}
         skills = skill_requirements(agentfile, final.compiled.document, context)
         return cls(
             name,

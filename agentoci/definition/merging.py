@@ -20,6 +20,7 @@ from typing import Final
 
 from agentoci.definition import flat
 from agentoci.definition.flat import Flat, Path
+from agentoci.definition.toolkinds import TOOL_KINDS
 from agentoci.errors import Invalid
 from agentoci.spec.jsonio import Json
 
@@ -27,8 +28,7 @@ REMOVED: Final = "removed"
 """The key of a patch that lists, as JSON pointers by name, what no `extensions` can take away."""
 
 _WHOLE: Final = ("apiVersion",)
-_TOOL_KINDS: Final = frozenset({"mcp", "a2a", "http", "skill"})
-_OF_A_KIND: Final = (*sorted(_TOOL_KINDS), "version", "reference")
+_OF_A_KIND: Final = (*sorted(TOOL_KINDS), "version", "reference")
 """What of a tool goes when it becomes one of another kind: its version was another thing's."""
 
 PARTS: Final[Mapping[str, tuple[Path, ...]]] = {
@@ -107,7 +107,7 @@ class Patch:
         if _WHOLE in self.values:
             yield flat.METADATA
         for path in self.values:
-            if path[:-2] == flat.TOOLS and path[-1] in _TOOL_KINDS:
+            if path[:-2] == flat.TOOLS and path[-1] in TOOL_KINDS:
                 yield from ((*path[:-1], key) for key in _OF_A_KIND)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from agentoci.definition.toolkinds import TOOL_KINDS
 from agentoci.definition.values import (
     Block,
     Flag,
@@ -24,9 +25,6 @@ from agentoci.definition.values import (
     unique,
 )
 from agentoci.spec.reference import InvalidReference, Reference
-
-KINDS: Final = ("mcp", "a2a", "http", "skill")
-"""The keys of a tool entry that say what it is; an entry without one is an agent."""
 
 MAX_ARGUMENTS: Final = 256
 
@@ -251,7 +249,7 @@ class ToolRequirement(Block):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        kinds = [kind for kind in KINDS if getattr(self, kind) is not None]
+        kinds = [kind for kind in TOOL_KINDS if getattr(self, kind) is not None]
         if len(kinds) > 1:
             both = " and ".join(f"'{kind}'" for kind in kinds)
             raise refused(

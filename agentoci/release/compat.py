@@ -20,6 +20,7 @@ from agentoci.spec.ranges import VersionRange
 if TYPE_CHECKING:
     from agentoci.release.compatmodel import MatrixDocument
 
+
 class Answer(StrEnum):
     """What the matrix says."""
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
+from agentoci.definition.toolkinds import tool_kind_of
 from agentoci.errors import Integrity
 from agentoci.release.candidates import Candidate, Demand, Requirement
 from agentoci.spec.jsonio import Json, canonical, loads
@@ -20,9 +21,6 @@ ANY: Final = "*"
 
 _NAME: Final = r"[a-z0-9][a-z0-9._-]{0,127}"
 """As definitions have it, whose module would load all of pydantic."""
-
-_OTHER_KINDS: Final = ("mcp", "a2a", "http", "skill")
-"""Keys of bindings that are no agents."""
 
 
 class InvalidRequirements(Integrity):
@@ -81,7 +79,7 @@ def annotation_of(requirements: Iterable[Json]) -> str:
     listed = [
         {key: entry[key] for key in ("name", "version", "required", "reference") if key in entry}
         for entry in requirements
-        if isinstance(entry, dict) and not any(kind in entry for kind in _OTHER_KINDS)
+        if isinstance(entry, dict) and tool_kind_of(entry) is None
     ]
     return canonical(listed).decode()
 
@@ -98,7 +96,7 @@ def requirements_of(document: Json, *, what: str) -> tuple[Requirement, ...]:
     return tuple(
         _requirement(entry, what)
         for entry in document
-        if not (isinstance(entry, dict) and any(kind in entry for kind in _OTHER_KINDS))
+        if not (isinstance(entry, dict) and tool_kind_of(entry))
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from agentoci.definition.toolkinds import tool_kind_of
 from agentoci.release.changes import Change
 from agentoci.release.rules import Section
 from agentoci.spec.jsonio import Json, canonical_plain
@@ -62,10 +63,8 @@ def _describe_tool(tool: Json) -> str:
     """The range, or what runs or is called behind the name."""
     if not isinstance(tool, dict):
         return ""
-    for kind in ("mcp", "a2a", "http", "skill"):
-        if kind in tool:
-            return f"{kind} {_address(tool[kind])}"
-    return str(tool.get("version", "*"))
+    kind = tool_kind_of(tool)
+    return str(tool.get("version", "*")) if kind is None else f"{kind} {_address(tool[kind])}"
 
 
 def _address(target: Json) -> str:
