@@ -13,8 +13,9 @@ from agentoci.api.transfers import NoRegistry
 from agentoci.content.protocols import ContentNotFound, Fetcher
 from agentoci.errors import Denied, Invalid
 from agentoci.release.candidates import Candidate, Known, Requirement, newest_first
+from agentoci.release.requirements import annotated, requirements_of
 from agentoci.release.resolve import MAX_NAMES
-from agentoci.release.tagged import annotated, candidates_of, requirements_of
+from agentoci.release.tagversions import candidates_of
 from agentoci.spec import annotations as keys
 from agentoci.spec import mediatypes
 from agentoci.spec.descriptor import Descriptor

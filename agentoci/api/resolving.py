@@ -20,8 +20,8 @@ from agentoci.errors import NotFound
 from agentoci.release.candidates import Candidate, Demand, Want
 from agentoci.release.drift import Needs, SkillNeed, drift, drifted, is_of_skill
 from agentoci.release.lock import Lock, Missing, Pin, PinKind
+from agentoci.release.requirements import requirements_of
 from agentoci.release.resolve import Chosen, Goal, Resolution, resolve
-from agentoci.release.tagged import requirements_of
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference
 from agentoci.store.images import Image, read_image

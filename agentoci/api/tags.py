@@ -95,7 +95,7 @@ def newest_tag(engine: Engine, text: str, wanted: VersionRange) -> TagRow:
     that it can mean is in the range. Raises NothingInRange, and what `list_tags` raises.
     """
     from agentoci.release.candidates import newest_first
-    from agentoci.release.tagged import candidates_of
+    from agentoci.release.tagversions import candidates_of
 
     found = list_tags(engine, text)
     rows = {f"{found.repository}:{row.tag}": row for row in found.rows}

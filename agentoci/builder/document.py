@@ -6,7 +6,7 @@ from agentoci.builder.compiling import UNVERSIONED, Compiled
 from agentoci.builder.options import FORMAT
 from agentoci.builder.stages import StageResult
 from agentoci.definition.lineage import KEY as LINEAGE
-from agentoci.release.tagged import annotation_of
+from agentoci.release.requirements import annotation_of
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json
 from agentoci.spec.mediatypes import LayerKind
