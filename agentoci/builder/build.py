@@ -7,7 +7,7 @@ from pathlib import Path
 
 from agentoci._internal import limits
 from agentoci._internal.clock import Clock, timestamp
-from agentoci.builder.compiling import Compiled
+from agentoci.builder.compiling import UNVERSIONED, Compiled
 from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.document import manifest_annotations, name_and_version, own_key
@@ -169,10 +169,13 @@ def store_stage(store: LayoutStore, stage: StageResult, options: BuildOptions) -
 
 
 def _labels(stage: StageResult, options: BuildOptions) -> dict[str, str]:
-    """The labels; one that tells the version tells the one that the image has."""
-    if options.version is None or keys.VERSION not in stage.labels:
+    """The labels; one that tells the version tells the one that the image has, not its base's."""
+    label = stage.labels.get(keys.VERSION)
+    version = options.version or name_and_version(stage.compiled)[1]
+    if label is None or (options.version is None and f"{version}.".startswith(f"{label}.")):
         return stage.labels
-    return stage.labels | {keys.VERSION: options.version}
+    others = {key: value for key, value in stage.labels.items() if key != keys.VERSION}
+    return others if version == UNVERSIONED else others | {keys.VERSION: version}
 
 
 def _known(stats: StatCache, copied: CopiedFile) -> str | None:

@@ -11,6 +11,7 @@ from agentoci.content.reader import BytesSource
 from agentoci.errors import AgentociError, Invalid, NotFound, Unreachable
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.manifest import Manifest
+from agentoci.store.images import read_image
 from agentoci.store.layout import LayoutStore
 from tests.agentfile.samples import COORDINATOR
 from tests.builder.workshop import Workshop
@@ -45,6 +46,29 @@ def test_a_near_name_is_offered(workshop: Workshop) -> None:
     assert (
         "did you mean 'base_agent:latest'" in failure(workshop, "FROM bass_agent:latest\n").message
     )
+
+
+@pytest.mark.parametrize(
+    ("lines", "label"),
+    [
+        ("INTERFACE other", None),
+        ("INTERFACE other\nLABEL org.opencontainers.image.version=3.1", "3.1"),
+        ("DEFINITION child.agentdef", "5.0.0"),
+        ("LABEL other=1", "1.2.0"),
+    ],
+)
+def test_the_label_of_a_version_is_not_that_of_the_base(
+    workshop: Workshop, lines: str, label: str | None
+) -> None:
+    version = "org.opencontainers.image.version"
+    base = f"FROM scratch\nINTERFACE base\nLABEL {version}=1.2.0\n"
+    workshop.build_text(base, "base:1")
+    text = "apiVersion: agent/v1\nkind: AgentDefinition\nmetadata: {name: child, version: 5.0.0}\n"
+    workshop.write("child.agentdef", f"{text}spec: {{}}\n")
+    built = workshop.build_text(f"FROM base:1\n{lines}\n", "child:1-dev")
+    image = read_image(workshop.engine.store, built.root, what="child")
+    assert image.config.labels.get(version) == label
+    assert built.version == {None: "0.0.0", "3.1": "3.1.0"}.get(label, label)
 
 
 def test_an_unreachable_registry_has_a_code_of_its_own(workshop: Workshop) -> None:
