@@ -14,13 +14,12 @@ from agentoci.api.pinning import lock_path
 from agentoci.builder.build import Builder
 from agentoci.builder.needs import BuildNeeds
 from agentoci.builder.options import BuildOptions
-from agentoci.builder.skills import SkillRequirement
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import NotFound
 from agentoci.release.candidates import Candidate, Demand, Want
-from agentoci.release.drift import Needs, SkillNeed, drift, drifted, is_of_skill
+from agentoci.release.drift import Needs, drift, drifted, is_of_skill
 from agentoci.release.lock import Lock, Missing, Pin, PinKind
-from agentoci.release.requirements import requirements_of
+from agentoci.release.requirements import SkillRequirement, requirements_of
 from agentoci.release.resolve import Chosen, Goal, Resolution, resolve
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference
@@ -93,7 +92,7 @@ class Resolving:
         from agentoci.api.skills import open_artifact
 
         kept = self.kept.named(PinKind.SKILL).get(skill.name)
-        if kept is not None and is_of_skill(kept, _skill_need(skill)):
+        if kept is not None and is_of_skill(kept, skill):
             return kept
         folder = self.context
         try:
@@ -177,12 +176,8 @@ def _needs(build: BuildNeeds) -> Needs:
     return Needs(
         build.images,
         requirements_of(list(build.agents), what="the definition"),
-        tuple(map(_skill_need, build.skills)),
+        build.skills,
     )
-
-
-def _skill_need(skill: SkillRequirement) -> SkillNeed:
-    return SkillNeed(skill.name, skill.reference, skill.version, skill.required)
 
 
 def _candidate(pin: Pin) -> Candidate | None:

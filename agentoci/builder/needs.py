@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from agentoci.agentfile.nodes import Agentfile, Copy, Stage
-from agentoci.builder.bindings import bindings_of
+from agentoci.agentfile.nodes import Agentfile, Copy, Require, Stage
+from agentoci.builder.bindings import bindings_of, is_folder, tools_of
 from agentoci.builder.compiling import Compiled
 from agentoci.builder.context import Context
 from agentoci.builder.document import name_and_version
-from agentoci.builder.skills import SkillRequirement, skill_requirements
 from agentoci.builder.stages import StageBase, StageResult
 from agentoci.definition.toolkinds import tool_kind_of
+from agentoci.release.requirements import SkillRequirement
 from agentoci.spec.jsonio import Json
 from agentoci.spec.reference import Reference
 
@@ -22,8 +22,7 @@ class BuildNeeds:
     """An image's needs, and how it calls itself.
 
     `images` are the references of FROM and COPY --from that pin no digest, `agents` the bindings of
-    required agents, `skills` those
-    that are neither in the context nor in the base.
+    required agents, `skills` those that are neither in the context nor in the base.
     """
 
     name: str
@@ -49,6 +48,44 @@ class BuildNeeds:
             tuple(agents),
             tuple(skill for skill in skills if skill.name not in in_base),
         )
+
+
+def skill_requirements(
+    agentfile: Agentfile, definition: Mapping[str, Json] | None, context: Context
+) -> list[SkillRequirement]:
+    """The skills from registries and layouts that a build needs, by name; for the lock.
+
+    `definition` is the document that the last stage begins with, if any; what an Agentfile says
+    comes before what a definition says.
+    """
+    found = {
+        skill.name: skill
+        for tool in tools_of(definition or {})
+        if (skill := _outside(tool)) is not None
+    }
+    for stage in agentfile.stages:
+        for node in stage.instructions:
+            if isinstance(node, Require) and node.kind == "skill":
+                found.pop(node.name, None)
+                if not is_folder(context, node.source):
+                    found[node.name] = SkillRequirement(
+                        node.name, node.source, required=not node.optional
+                    )
+    return [found[name] for name in sorted(found)]
+
+
+def _outside(tool: Mapping[str, Json]) -> SkillRequirement | None:
+    skill = tool.get("skill")
+    reference = skill.get("reference") if isinstance(skill, dict) else None
+    if not isinstance(reference, str):
+        return None
+    version = tool.get("version")
+    return SkillRequirement(
+        str(tool["name"]),
+        reference,
+        version if isinstance(version, str) else None,
+        tool.get("required") is not False,
+    )
 
 
 def _images(stages: Sequence[Stage]) -> set[str]:

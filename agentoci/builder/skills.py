@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from agentoci._internal import files, limits
 from agentoci.agentfile.nodes import Agentfile, Definition, Require, Stage
-from agentoci.builder.bindings import is_folder, is_same, tools_of
+from agentoci.builder.bindings import is_same, tools_of
 from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile, copy_folder
 from agentoci.builder.located import locate
@@ -63,59 +63,11 @@ def no_artifacts(
 
 
 @dataclass(frozen=True, slots=True)
-class SkillRequirement:
-    """A skill that comes from outside the context: where from, and by which name it is required."""
-
-    name: str
-    reference: str
-    version: str | None = None
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Skills:
     """The layers of a stage's required skills, and by requirement what it turned out to be."""
 
     plans: tuple[LayerPlan, ...] = ()
     resolved: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-
-
-def skill_requirements(
-    agentfile: Agentfile, definition: Mapping[str, Json] | None, context: Context
-) -> list[SkillRequirement]:
-    """The skills from registries and layouts that a build needs, by name; for the lock.
-
-    `definition` is the document that the last stage begins with, if any; what an Agentfile says
-    comes before what a definition says.
-    """
-    found = {
-        skill.name: skill
-        for tool in tools_of(definition or {})
-        if (skill := _outside(tool)) is not None
-    }
-    for stage in agentfile.stages:
-        for node in stage.instructions:
-            if isinstance(node, Require) and node.kind == "skill":
-                found.pop(node.name, None)
-                if not is_folder(context, node.source):
-                    found[node.name] = SkillRequirement(
-                        node.name, node.source, required=not node.optional
-                    )
-    return [found[name] for name in sorted(found)]
-
-
-def _outside(tool: Mapping[str, Json]) -> SkillRequirement | None:
-    skill = tool.get("skill")
-    reference = skill.get("reference") if isinstance(skill, dict) else None
-    if not isinstance(reference, str):
-        return None
-    version = tool.get("version")
-    return SkillRequirement(
-        str(tool["name"]),
-        reference,
-        version if isinstance(version, str) else None,
-        tool.get("required") is not False,
-    )
 
 
 def copied_skill_faults(copied: Sequence[CopiedFile]) -> Iterator[Fault]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from agentoci.errors import Difference
 from agentoci.release.candidates import ROOT, Demand, Requirement
 from agentoci.release.lock import Lock, Pin, PinKind
+from agentoci.release.requirements import SkillRequirement
 from agentoci.spec.ranges import VersionRange
 from agentoci.spec.reference import Reference
 from agentoci.spec.version import TagVersion
@@ -21,22 +22,12 @@ class LockDrift(Difference):
 
 
 @dataclass(frozen=True, slots=True)
-class SkillNeed:
-    """A skill that is required: by what name, from where, and in which versions of it."""
-
-    name: str
-    reference: str
-    version: str | None = None
-    required: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Needs:
     """What an Agentfile asks for; `images` are references as written."""
 
     images: tuple[str, ...] = ()
     requirements: tuple[Requirement, ...] = ()
-    skills: tuple[SkillNeed, ...] = ()
+    skills: tuple[SkillRequirement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +87,7 @@ def _unlike_images(lock: Lock, wanted: Sequence[str]) -> Iterator[str]:
     yield from (f"{name} is locked, and not used any more" for name in left)
 
 
-def _unlike_skills(lock: Lock, wanted: Sequence[SkillNeed]) -> Iterator[str]:
+def _unlike_skills(lock: Lock, wanted: Sequence[SkillRequirement]) -> Iterator[str]:
     pinned = lock.named(PinKind.SKILL)
     for skill in wanted:
         pin = pinned.pop(skill.name, None)
@@ -107,7 +98,7 @@ def _unlike_skills(lock: Lock, wanted: Sequence[SkillNeed]) -> Iterator[str]:
     yield from (f"the skill {name} is locked, and not used any more" for name in sorted(pinned))
 
 
-def is_of_skill(pin: Pin, wanted: SkillNeed) -> bool:
+def is_of_skill(pin: Pin, wanted: SkillRequirement) -> bool:
     """Whether the pin is of the skill: the same reference, or of its repository in the range."""
     if wanted.version in (None, "*"):
         return pin.reference == wanted.reference

@@ -1,9 +1,10 @@
-"""The agents that an image requires, as its annotation and its config list them."""
+"""What an image requires: agents, as its annotation and its config list them, and skills."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from agentoci.definition.toolkinds import tool_kind_of
@@ -17,6 +18,20 @@ ANY: Final = "*"
 
 _NAME: Final = r"[a-z0-9][a-z0-9._-]{0,127}"
 """As definitions have it, whose module would load all of pydantic."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkillRequirement:
+    """A skill that comes from outside the context.
+
+    `name` is that of the requirement, `reference` where it comes from: a repository, of which
+    `version` says the range, an image, or `oci:DIR[:NAME]`.
+    """
+
+    name: str
+    reference: str
+    version: str | None = None
+    required: bool = True
 
 
 class InvalidRequirements(Integrity):

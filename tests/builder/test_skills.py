@@ -13,9 +13,10 @@ from agentoci.agentfile import parse
 from agentoci.api.builds import BuildOptions, Built
 from agentoci.builder.context import Context
 from agentoci.builder.located import Located
+from agentoci.builder.needs import skill_requirements
 from agentoci.builder.replay import Trace
-from agentoci.builder.skills import SkillRequirement, skill_requirements
 from agentoci.errors import AgentociError, SourceFaults
+from agentoci.release.requirements import SkillRequirement
 from agentoci.store.layout import LayoutStore
 from tests.builder.workshop import Workshop
 from tests.interop_formats import layouts

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from agentoci.errors import SourceFaults
 from agentoci.release.candidates import ROOT, Demand, Requirement
-from agentoci.release.drift import Needs, SkillNeed, changes, drift
+from agentoci.release.drift import Needs, changes, drift
 from agentoci.release.lock import Lock, Missing, Pin, PinKind
+from agentoci.release.requirements import SkillRequirement
 from agentoci.spec.digest import Digest
 from agentoci.spec.ranges import VersionRange
 from tests.release.shelf import Needs as ByName
@@ -150,7 +151,7 @@ def wanted(name: str, text: str = "*", **more: Any) -> Requirement:
 FITTING = Needs(
     images=("base_agent:latest",),
     requirements=(wanted("psm_gen", "^1"), wanted("debug", demand=Demand.OPTIONAL)),
-    skills=(SkillNeed("review", "oci:skills:review"),),
+    skills=(SkillRequirement("review", "oci:skills:review"),),
 )
 
 
@@ -186,11 +187,11 @@ def test_a_lock_that_fits() -> None:
             ["psm_gen is locked, and nothing requires it any more"],
         ),
         (
-            {"skills": (SkillNeed("review", "oci:skills:other"),)},
+            {"skills": (SkillRequirement("review", "oci:skills:other"),)},
             ["the skill review is oci:skills:other, oci:skills:review is locked"],
         ),
         (
-            {"skills": (*FITTING.skills, SkillNeed("more", "host.example/more:1"))},
+            {"skills": (*FITTING.skills, SkillRequirement("more", "host.example/more:1"))},
             ["the skill more is not locked"],
         ),
         ({"skills": ()}, ["the skill review is locked, and not used any more"]),
@@ -214,9 +215,9 @@ def test_pins_count_as_long_as_somebody_leads_to_them() -> None:
 
 def test_skills_in_a_range_may_be_any_of_it() -> None:
     pin = Pin(PinKind.SKILL, "review", "host.example/review:1.2", digest("x"), "1.2")
-    need = SkillNeed("review", "host.example/review:latest", "^1")
+    need = SkillRequirement("review", "host.example/review:latest", "^1")
     assert drift(Lock.of([pin]), Needs(skills=(need,))) == []
-    later = SkillNeed("review", "host.example/review:latest", "^2")
+    later = SkillRequirement("review", "host.example/review:latest", "^2")
     assert drift(Lock.of([pin]), Needs(skills=(later,))) != []
 
 
