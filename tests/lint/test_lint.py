@@ -244,6 +244,24 @@ def test_an_interface_is_told_of_where_it_is_written(lint: Lint):
     assert (found["line"], found["width"]) == (3, len("INTERFACE"))
 
 
+def test_a_definition_under_another_file_name_is_told_of(lint: Lint):
+    definition = (
+        "apiVersion: agent/v1\nkind: AgentDefinition\nmetadata: {name: NAME, version: 1.0.0}\n"
+    )
+    text = f"{definition}spec: {{interface: takes input and gives output}}\n"
+    files = {
+        "Agentfile": "FROM scratch\nINTERFACE talker\n",
+        "bot.agentdef": text.replace("NAME", "talker"),
+        "other.agentdef": text.replace("NAME", "other"),
+    }
+    (found,) = [each for each in lint(files) if each["rule"] == "interface-elsewhere"]
+    assert (found["line"], found["column"], found["width"]) == (2, 11, len("talker"))
+    assert "bot.agentdef is not taken" in found["message"]
+    assert "DEFINITION bot.agentdef" in found["hint"]
+    left = lint({"talker.agentdef": text.replace("NAME", "talker")})
+    assert "interface-elsewhere" not in {each["rule"] for each in left}
+
+
 def test_rules_are_switched_off(lint: Lint, agent: Agent):
     files = agentfile("REQUIRE tool", f"ENV MODEL={OPENAI}")
     every = {each["rule"] for each in lint(files)}
@@ -283,7 +301,7 @@ def test_comments_in_definitions_count_but_not_those_of_texts(lint: Lint):
 
 
 def test_every_rule_is_in_the_table_of_bad_files_or_tested_here():
-    here = {"knowledge-unlisted", "large-file"}
+    here = {"interface-elsewhere", "knowledge-unlisted", "large-file"}
     tabled = {bad.rule.rstrip("/").partition("/")[0] for bad in BAD.values()}
     named = {name.partition("/")[0] for name in RULES} - here
     assert named <= tabled
