@@ -69,7 +69,9 @@ def _show_variables(ctx: click.Context, _: click.Parameter, value: bool) -> None
 )
 @click.option("--fix", "fixing", is_flag=True, help="Mend what can be mended without a doubt.")
 @click.option("--strict", is_flag=True, help="Fail by warnings, too (exit code 3).")
-@click.option("--disable", "disabled", multiple=True, help="Rule to leave out; repeatable.")
+@click.option(
+    "--disable", "disabled", metavar="RULE", multiple=True, help="Rule to leave out; repeatable."
+)
 @allow_secret_option
 @click.option(
     "--rules",
