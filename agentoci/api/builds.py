@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentoci.api.locations import given_name
-from agentoci.api.pinning import Pins, lock_path
+from agentoci.api.pinning import lock_path, pins_of, read_pins
 from agentoci.builder.options import BuildOptions, Profile
 from agentoci.builder.replay import Records
 from agentoci.builder.report import BuildReport, Built, Layer, NoReport, Step
@@ -61,36 +62,20 @@ class Builds:
         the build fails. Raises SourceFaults with every fault found, each with line and caret;
         LockDrift; and what locking raises.
         """
-        engine, report = self._engine, report or NoReport()
+        report = report or NoReport()
         for tag in options.tags:
             given_name(tag)
-        pins = Pins.read(lock_path(context, options))
-        if options.use_cache and not (locked and pins is None):
-            records = Records(engine.writable_store, engine.settings.cache)
-            pinned = pins.applied(options) if pins else options
-            built = records.replay(context, pinned, report)
-            if built is not None:
-                self._warn(context, options, built, report)
-                return built
-        lock: Lock | None = None
-        if locked or lock_path(context, options).exists():
-            from agentoci.api.locking import fitting_lock
-
-            lock = fitting_lock(
-                engine,
-                context,
-                options,
-                locked=locked,
-                sources=sources,
-                warn=report.warning,
-                write=not keep_lock,
+        built = self._replay(context, options, report, locked=locked)
+        if built is None:
+            lock = self._lock(
+                context, options, report, locked=locked, sources=sources, write=not keep_lock
             )
-            options = Pins.of(lock).applied(options)
-        built = self._builder(options).build(context, options, report=report)
-        if lock is not None and not keep_lock:
-            from agentoci.api.locking import write_lock
+            pinned = replace(options, pins=pins_of(lock)) if lock else options
+            built = self._builder(pinned).build(context, pinned, report=report)
+            if lock is not None and not keep_lock:
+                from agentoci.api.locking import write_lock
 
-            write_lock(lock_path(context, options), lock)
+                write_lock(lock_path(context, options), lock)
         self._warn(context, options, built, report)
         return built
 
@@ -100,8 +85,43 @@ class Builds:
 
     def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
         """The layers that a build would make, before compression; writes nothing."""
-        pins = Pins.read(lock_path(context, options)) or Pins()
-        return self._builder(pins.applied(options)).plan(context, options)
+        pins = read_pins(lock_path(context, options)) or options.pins
+        return self._builder(replace(options, pins=pins)).plan(context, options)
+
+    def _replay(
+        self, context: Path, options: BuildOptions, report: BuildReport, *, locked: bool
+    ) -> Built | None:
+        """The same build as before, if nothing changed."""
+        pins = read_pins(lock_path(context, options))
+        if not options.use_cache or (locked and pins is None):
+            return None
+        records = Records(self._engine.writable_store, self._engine.settings.cache)
+        return records.replay(context, replace(options, pins=pins or options.pins), report)
+
+    def _lock(
+        self,
+        context: Path,
+        options: BuildOptions,
+        report: BuildReport,
+        *,
+        locked: bool,
+        sources: Sequence[str],
+        write: bool,
+    ) -> Lock | None:
+        """The lock to build by; None where there is none, and none is asked for."""
+        if not locked and not lock_path(context, options).exists():
+            return None
+        from agentoci.api.locking import fitting_lock
+
+        return fitting_lock(
+            self._engine,
+            context,
+            options,
+            locked=locked,
+            sources=sources,
+            warn=report.warning,
+            write=write,
+        )
 
     def _warn(
         self, context: Path, options: BuildOptions, built: Built, report: BuildReport
@@ -124,7 +144,7 @@ class Builds:
         return Builder(
             engine.writable_store,
             engine.settings.cache,
-            lookup=partial(self._image, options.images),
+            lookup=partial(self._image, options.pins.images),
             clock=engine.clock,
             artifacts=partial(open_artifact, engine),
         )

@@ -7,17 +7,16 @@ after the lock had been checked.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from agentoci._internal import files, limits
-from agentoci.builder.options import BuildOptions
+from agentoci.builder.options import BuildOptions, Pins
 from agentoci.release.lock import LOCK_FILE, Lock, PinKind
 from agentoci.spec.jsonio import Json
 
-__all__ = ["LOCK_FILE", "Pins", "lock_path"]
+__all__ = ["LOCK_FILE", "lock_path", "pins_of", "read_pins"]
 
 
 def lock_path(context: Path, options: BuildOptions) -> Path:
@@ -25,39 +24,27 @@ def lock_path(context: Path, options: BuildOptions) -> Path:
     return (options.file.parent if options.file else context) / LOCK_FILE
 
 
-@dataclass(frozen=True, slots=True)
-class Pins:
-    """Digests of images by their reference; version, digest and reference of others by name."""
+def pins_of(lock: Lock) -> Pins:
+    """The pins of a checked lock."""
+    return _gathered(
+        {
+            "kind": pin.kind.value,
+            "name": pin.name,
+            "version": pin.version,
+            "reference": pin.reference,
+            "digest": str(pin.digest),
+        }
+        for pin in lock.pins
+    )
 
-    images: Mapping[str, str] = field(default_factory=dict)
-    requirements: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, lock: Lock) -> Pins:
-        """The pins of a checked lock."""
-        return _gathered(
-            {
-                "kind": pin.kind.value,
-                "name": pin.name,
-                "version": pin.version,
-                "reference": pin.reference,
-                "digest": str(pin.digest),
-            }
-            for pin in lock.pins
-        )
-
-    @classmethod
-    def read(cls, path: Path) -> Pins | None:
-        """The pins of a file; None when it is missing, or no lock that was checked before."""
-        try:
-            content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
-            return _gathered(json.loads(content)["pins"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            return None
-
-    def applied(self, options: BuildOptions) -> BuildOptions:
-        """The options of a build by these pins."""
-        return replace(options, pins=self.requirements, images=self.images)
+def read_pins(path: Path) -> Pins | None:
+    """The pins of a file; None when it is missing, or no lock that was checked before."""
+    try:
+        content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
+        return _gathered(json.loads(content)["pins"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def _gathered(pins: Iterable[dict[str, Any]]) -> Pins:

@@ -109,7 +109,7 @@ class Builder:
         opened = Context.open(context, trace=trace)
         stats = StatCache.load(self._cache, context, opened_ns=trace.opened_ns)
         memo = Memo(self._cache / "memo", enabled=options.use_cache)
-        images = TracedLookup(self._store, self._lookup, trace, options.images.keys())
+        images = TracedLookup(self._store, self._lookup, trace, options.pins.images.keys())
         parents = ParentFinder(opened, images)
         agentfile = read_agentfile(opened, options, memo, report, trace, parents)
         screen = Screen(options.allowed_secrets, context) if self._scans else None

@@ -28,6 +28,18 @@ class Profile(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pins:
+    """What a lock holds for a build.
+
+    `images` are digests of what FROM and COPY --from name, by reference; `requirements` say by name
+    the `version`, `digest` and `reference` of agents and skills.
+    """
+
+    images: Mapping[str, str] = field(default_factory=dict)
+    requirements: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class BuildOptions:
     """How to build; the defaults are the usual case.
 
@@ -35,10 +47,8 @@ class BuildOptions:
     every time in the image is set to (SOURCE_DATE_EPOCH). `version` takes the place of the one that
     the definition declares; `annotations` are added to the manifest's; `name` is the agent's, where
     nothing says how it is called (None: by the first tag). By findings with an id among
-    `allowed_secrets` the build does not fail. `replace` lets
-    a full release mean other content than before. `pins` says by name what the lock holds:
-    `version`, `digest` and `reference` of each; `images` the digests of what FROM and COPY --from
-    name, by reference.
+    `allowed_secrets` the build does not fail. `replace` lets a full release mean other content than
+    before.
     """
 
     tags: tuple[Reference, ...] = ()
@@ -53,8 +63,7 @@ class BuildOptions:
     name: str | None = None
     allowed_secrets: frozenset[str] = frozenset()
     replace: bool = False
-    pins: Mapping[str, Mapping[str, Json]] = field(default_factory=dict)
-    images: Mapping[str, str] = field(default_factory=dict)
+    pins: Pins = field(default_factory=Pins)
 
     @property
     def fallback_name(self) -> str:

@@ -143,8 +143,8 @@ class Records:
             options.version,
             sorted(options.annotations.items()),
             sorted(options.allowed_secrets),
-            canonical({name: dict(pin) for name, pin in options.pins.items()}),
-            sorted(options.images.items()),
+            canonical({name: dict(pin) for name, pin in options.pins.requirements.items()}),
+            sorted(options.pins.images.items()),
             RULES_VERSION,
         ]
         return self.cache / "builds" / f"{Digest.of(repr(said).encode()).hex}.json"

@@ -123,7 +123,9 @@ class Work:
             self._screen(stage, base, compiled)
             return compiled
 
-        builder = replace(self._builder(), skills_of=self._skills, pins=self.options.pins)
+        builder = replace(
+            self._builder(), skills_of=self._skills, pins=self.options.pins.requirements
+        )
         self.results[stage.index] = builder.build(stage, base, compile_definition, steps)
 
     def _builder(self) -> StageBuilder:
@@ -143,7 +145,7 @@ class Work:
             self.cache,
             self.artifacts,
             self.trace,
-            self.options.pins,
+            self.options.pins.requirements,
             self.report.warning,
         )
         return planner.plan(document, base.requirements, base.files)
@@ -160,7 +162,9 @@ class Work:
 
     def _warnings(self, stage: Stage, compiled: Compiled) -> Iterator[str]:
         yield from compiled.warnings
-        unpinned = [r for r in compiled.requirements if r.name not in self.options.pins]
+        unpinned = [
+            r for r in compiled.requirements if r.name not in self.options.pins.requirements
+        ]
         for require in unsatisfied(self.packer.store, unpinned, trace=self.trace):
             yield (
                 f"{self.agentfile.file}:{require.place.line}: nothing here satisfies "

@@ -12,7 +12,7 @@ from agentoci import Engine, read_settings
 from agentoci.api.agentsources import AgentSource, AgentSources, InvalidAgentSource
 from agentoci.api.builds import BuildOptions
 from agentoci.api.locking import EVERYTHING, Locked, check_lock, make_lock
-from agentoci.api.pinning import Pins
+from agentoci.api.pinning import pins_of, read_pins
 from agentoci.errors import AgentociError
 from agentoci.registry.errors import RegistryUnreachable
 from agentoci.release.candidates import Requirement
@@ -266,10 +266,10 @@ def test_pins_are_read_quickly_or_not_at_all(desk: Desk, fake: FakeRegistry) -> 
     put(fake, "team/a", "1.0.0")
     desk.require("a")
     done = desk.lock(sources=(f"{fake.host}/team",))
-    assert Pins.read(done.path) == Pins.of(done.lock)
+    assert read_pins(done.path) == pins_of(done.lock)
     for bad in ("", "[]", "{", '{"pins": 1}', '{"pins": [1]}', '{"pins": [{"kind": "agent"}]}'):
         done.path.write_text(bad)
-        assert Pins.read(done.path) is None
+        assert read_pins(done.path) is None
         with desk.engine() as engine, pytest.raises(AgentociError) as caught:
             check_lock(engine, desk.context, BuildOptions())
         assert caught.value.exit_code == 2

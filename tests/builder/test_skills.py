@@ -14,6 +14,7 @@ from agentoci.api.builds import BuildOptions, Built
 from agentoci.builder.context import Context
 from agentoci.builder.located import Located
 from agentoci.builder.needs import skill_requirements
+from agentoci.builder.options import Pins
 from agentoci.builder.replay import Trace
 from agentoci.errors import AgentociError, SourceFaults
 from agentoci.release.requirements import SkillRequirement
@@ -268,9 +269,9 @@ def test_a_pin_decides_which_one_it_is(workshop: Workshop) -> None:
     store.tag(old, "t:1")
     text = f"FROM scratch\nREQUIRE skill:oci:{store.root}:t:1 AS t\n"
     pin = {"digest": str(old.digest), "reference": f"oci:{store.root}:t:1", "version": "1.0.0"}
-    first = workshop.build_text(text, pins={"t": pin})
+    first = workshop.build_text(text, pins=Pins(requirements={"t": pin}))
     store.tag(layouts.raw_files(store, SKILLS / ALL[0]), "t:1")
-    assert workshop.build(pins={"t": pin}).root.digest == first.root.digest
+    assert workshop.build(pins=Pins(requirements={"t": pin})).root.digest == first.root.digest
     (binding,) = bindings(workshop, first)
     assert binding["resolved"] == {**pin, "skills": [NAME]}
     assert workshop.copied(workshop.build()) == expected(ALL[0])

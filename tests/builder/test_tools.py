@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agentoci.api.builds import Built
+from agentoci.builder.options import Pins
 from agentoci.spec.jsonio import loads
 from tests.builder.workshop import Workshop
 
@@ -139,7 +140,7 @@ def test_pins_say_what_agents_turned_out_to_be(workshop: Workshop) -> None:
     pin = {"version": "1.0.3", "digest": f"sha256:{'0' * 64}", "reference": "reg.org/psm:1.0.3"}
     pins = {"psm": pin, "nobody": pin, "api": pin}
     text = "FROM scratch\nREQUIRE psm:1.0\nREQUIRE http:http://x AS api\n"
-    base = workshop.build_text(text, "base:1", pins=pins)
+    base = workshop.build_text(text, "base:1", pins=Pins(requirements=pins))
     psm, api = listed(workshop, base)
     assert psm == {"name": "psm", "version": "1.0", "required": True, "resolved": pin}
     assert "resolved" not in api
