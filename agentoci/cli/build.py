@@ -98,11 +98,24 @@ def build_command(
             path, options, report=report, locked=switches["locked"], sources=sources
         )
     report.summary(built)
+    _warn_of_other_versions(tags, built)
     if iidfile is not None:
         iidfile.write_text(f"{built.root.digest}\n", encoding="ascii")
     if switches["push"]:
         _push(engine, tags, quiet=switches["quiet"])
     output.result(built.root.digest)
+
+
+def _warn_of_other_versions(tags: Sequence[Reference], built: Built) -> None:
+    """A tag that is a full release, on an agent that calls itself otherwise: one of them is old."""
+    from agentoci.spec.version import TagVersion
+
+    for tag in tags:
+        named = TagVersion.parse(tag.tag or "")
+        if named is None or not named.is_full or built.version == "0.0.0":
+            continue
+        if built.version.partition("+")[0] != str(named).partition("+")[0]:
+            output.warning(f"{tag} is a tag of {named}, and the agent says {built.version}")
 
 
 def _check_destinations(engine: Engine, tags: Sequence[Reference]) -> None:

@@ -248,3 +248,16 @@ def test_version_goes_into_the_lineage(agent: Agent, bot: str, tmp_path: Path) -
     assert shown["definition"]["metadata"]["version"] == "1.1.0"
     assert shown["origins"]["/spec/interface"] == "parent@1.0.0"
     assert agent(*release).json["changed"] is False
+
+
+@pytest.mark.parametrize(
+    ("tag", "warned"),
+    [("2.1.0", False), ("v2.1.0", False), ("2.1", False), ("latest", False), ("2.2.0", True)],
+)
+def test_a_tag_of_another_version_is_told(
+    agent: Agent, talker: Path, tag: str, warned: bool
+) -> None:
+    for _ in range(2):
+        built = agent("build", "-q", "-t", f"talker:{tag}", talker)
+        assert (f"talker:{tag} is a tag of 2.2.0, and the agent says 2.1.0" in built.err) is warned
+        assert warned or "is a tag of" not in built.err
