@@ -74,9 +74,11 @@ def test_replace_is_for_work_in_progress(workshop: Workshop) -> None:
 
 
 def test_what_lost_its_name_is_no_release(workshop: Workshop) -> None:
-    build(workshop, "1.0.0", "first", "bot:1.0.0")
+    first = build(workshop, "1.0.0", "first", "bot:1.0.0")
     workshop.engine.images.remove(["bot:1.0.0"])
-    build(workshop, "1.0.0", "second", "bot:1.0.0")
+    second = build(workshop, "1.0.0", "second", "bot:1.0.0")
+    assert second.root.digest != first.root.digest
+    assert workshop.names() == ["bot:1.0.0"]
 
 
 def test_a_build_without_a_name_gives_none_away(workshop: Workshop) -> None:

@@ -35,7 +35,8 @@ def test_templates_lint_clean_build_and_run(agent: Agent, tmp_path: Path, templa
     assert all(": ok" in line for line in agent("validate", *files).lines)
     agent("build", "-q", "-t", "bot:0.1.0", bot)
     shown = agent("inspect", "--format", "json", "bot:0.1.0").json
-    assert shown["definition"]["metadata"]["name"] == "bot" or template == "minimal"
+    assert shown["annotations"]["org.opencontainers.image.title"] == "bot"
+    assert shown["annotations"]["org.opencontainers.image.version"] == "0.1.0"
     arguments, said = SAYS[template]
     assert said in agent("run", "--rm", "bot:0.1.0", *arguments).out
 

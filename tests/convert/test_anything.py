@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -12,7 +11,8 @@ import pytest
 from hypothesis import given
 
 from agentoci.agentfile import parse
-from agentoci.api.converting import ImportFormat, convert_from
+from agentoci.api.converting import ImportFormat, convert_from, definition_text
+from agentoci.definition.read import read_definition
 from agentoci.errors import SourceFaults
 from agentoci.interop.a2acard import to_card
 from agentoci.interop.skillexport import to_skill
@@ -22,13 +22,17 @@ from tests.convert.documents import DOCKER_FILES, DOCUMENTS, MCP_FILES
 
 
 def convert(document: Any, form: ImportFormat) -> None:
-    """Only SourceFaults may come of it, or definitions that are valid and build."""
-    with tempfile.TemporaryDirectory() as folder, contextlib.suppress(SourceFaults):
+    """Only SourceFaults may come of it, or definitions and Agentfiles that are valid."""
+    with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "it.yaml")
         file.write_text(json.dumps(document))
-        _, imported = convert_from(file, form)
+        try:
+            _, imported = convert_from(file, form)
+        except SourceFaults:
+            return
         for agent in imported.agents:
             parse(agent.agentfile().encode(), file="Agentfile")
+            read_definition(definition_text(agent).encode(), file=f"{agent.name}.agentdef")
         told = [(str(loss), loss.document()) for loss in imported.losses]
         assert "u:p@" not in json.dumps(told), "a password is shown"
 
