@@ -166,7 +166,7 @@ class Packer:
     def make(self, plan: LayerPlan) -> PackedPlan:
         """Pack one layer into the store."""
         entries = [copied.entry for copied in plan.files]
-        watch = LayerWatch(plan.kind) if self.screen is not None else None
+        watch = LayerWatch() if self.screen is not None else None
         with self.shift.working(), self.store.writer() as writer:
             sink = _Stoppable(writer, self.shift)
             packed = pack(
@@ -221,7 +221,7 @@ class Packer:
             return
         findings = findings_of(record.get("scan"))
         if findings is None:
-            self._remember(plan, layer, hashes, scan_layer(plan.kind, plan.files))
+            self._remember(plan, layer, hashes, scan_layer(plan.files))
         else:
             self.screen.layer(plan.files, findings)
 

@@ -28,7 +28,6 @@ from agentoci.scan.findings import Finding, Kind
 from agentoci.scan.names import name_finding
 from agentoci.scan.version import RULES_VERSION
 from agentoci.spec.jsonio import Json, canonical
-from agentoci.spec.mediatypes import LayerKind
 
 SHOWN_WARNINGS: Final = 20
 """Findings in texts that a build tells; lint tells all."""
@@ -63,10 +62,12 @@ def _told(finding: Finding) -> str:
 
 
 class LayerWatch:
-    """Scans the files of one layer as their content passes by, in order."""
+    """Scans the files of one layer for secrets as their content passes by, in order.
 
-    def __init__(self, kind: LayerKind) -> None:
-        self._kind = Kind.TEXT if kind is LayerKind.KNOWLEDGE else Kind.FILE
+    What hides in a text is for lint to find: looking for it takes longer than packing.
+    """
+
+    def __init__(self) -> None:
         self._entry: TarEntry | None = None
         self._scanner: Scanner | None = None
         self._found: list[Finding] = []
@@ -77,7 +78,7 @@ class LayerWatch:
             self._finish()
             self._entry = entry
             if entry.path not in _UNSCANNED:
-                self._scanner = Scanner(entry.path, kind=self._kind)
+                self._scanner = Scanner(entry.path)
         if self._scanner is not None:
             self._scanner.feed(piece)
 
@@ -98,12 +99,12 @@ class LayerWatch:
         self._scanner = None
 
 
-def scan_layer(kind: LayerKind, copied: Iterable[CopiedFile]) -> list[Finding]:
+def scan_layer(copied: Iterable[CopiedFile]) -> list[Finding]:
     """Read the files of a layer that is packed already, and scan them.
 
     Raises as packing does when a file cannot be read or is not what it was.
     """
-    watch = LayerWatch(kind)
+    watch = LayerWatch()
     for each in copied:
         if not each.entry.is_folder and each.entry.link is None:
             for piece in contents(each.entry):

@@ -12,6 +12,7 @@ from typing import Final
 
 from agentoci._internal.limits import KIB, MIB
 from agentoci.scan.findings import SECRETS, Finding, Kind, hash_of, redacted
+from agentoci.scan.prefilter import may_hold_secrets
 from agentoci.scan.runs import runs
 from agentoci.scan.secrets import secrets
 
@@ -113,13 +114,15 @@ class Scanner:
     def _look(self, limit: int) -> None:
         """Scan what is held, and keep what begins where no window has answered, below `limit`."""
         held, binary = self._held, bool(self._binary)
-        keys = runs(held, binary=binary)
-        for rule, start, end in secrets(held, keys, binary=binary):
+        reads_text = self._kind is Kind.TEXT and not binary
+        telling = binary or may_hold_secrets(held)
+        keys = runs(held, binary=binary) if telling or reads_text else []
+        for rule, start, end in secrets(held, keys, binary=binary) if telling else ():
             if self._fresh <= start < limit:
                 secret = held[start:end]
                 message = f"{rule.name} ({redacted(secret)})"
                 self._add(SECRETS + rule.id, message, start, end)
-        if self._kind is Kind.TEXT and not binary:
+        if reads_text:
             from agentoci.scan.texts import spots
 
             for spot in spots(held, keys, starts_file=self._offset == 0):

@@ -15,7 +15,7 @@ _ASSIGNED: Final = (
 )
 """A name's rest, `=` or `:`, and a value in quotes or without."""
 
-_NAMES: Final = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential")
+NAMES: Final = (b"pass", b"pwd", b"secret", b"token", b"key", b"credential")
 
 _KEY_BEFORE: Final = re.compile(
     rb"(?:api|access|auth|secret|private|encryption|signing|master|service|account)[_. -]?$"
@@ -107,5 +107,5 @@ KEYED: Final = (
          rb"(?!(?:[\w-]{1,40}\.){0,4}(?:example|test|invalid)(?:\.(?:com|org|net))?\b)[\w.-]{2,}",
          entropy=0, glued=True, check=_is_password),
     *(Rule("assigned", "a secret", (name,), name + _ASSIGNED, entropy=0, glued=True,
-           check=_is_value) for name in _NAMES),
+           check=_is_value) for name in NAMES),
 )  # fmt: skip
