@@ -163,7 +163,11 @@ class _Beside:
         """What there is instead, or what to do."""
         if self._others:
             return f"there is {', '.join(self._others)}"
-        return f"put its .agentdef beside, or build or pull {self._parent}"
+        name = f"{self._parent.name}:{_as_tag(self._parent.version)}"
+        return (
+            f"put its .agentdef beside, build it, or agent pull HOST/{name}; "
+            "short names are pulled from default_registry, if the config file has one"
+        )
 
     def _definitions(self, folder: str) -> Iterator[tuple[str, bytes]]:
         for entry in self._context.listing(folder):

@@ -233,6 +233,14 @@ def test_a_missing_parent_is_told_with_what_there_is(workshop: Workshop) -> None
     ]
 
 
+def test_the_way_to_a_parent_elsewhere_is_one_that_works(workshop: Workshop) -> None:
+    workshop.write("child.agentdef", definition("child@1.0.0", "base@1.0.0+b"))
+    with pytest.raises(ParentMissing) as caught:
+        workshop.build(file=workshop.context / "child.agentdef")
+    assert "agent pull HOST/base:1.0.0_b; " in caught.value.message
+    assert "from default_registry" in caught.value.message
+
+
 def test_a_circle_of_files_is_shown(workshop: Workshop) -> None:
     workshop.write("a.agentdef", definition("a@1.0.0", "b@1.0.0"))
     workshop.write("b.agentdef", definition("b@1.0.0", "a@1.0.0"))
