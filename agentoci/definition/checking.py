@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
+from agentoci.definition.operators import NUMBERS, WITH_ITEMS, operator_hint, result_of
 from agentoci.definition.variables import VARIABLES, ValueKind
 from agentoci.definition.wording import near_miss, short
 from agentoci.errors import Invalid
 
-_NUMBERS: Final = (ValueKind.WHOLE, ValueKind.NUMBER)
 _MACROS: Final[Mapping[str, ValueKind]] = {
     "all": ValueKind.FLAG,
     "exists": ValueKind.FLAG,
@@ -87,8 +87,7 @@ class Checker:
 
     def kind_of(self, node: Any) -> ValueKind:
         """The kind of value that a part of the tree gives."""
-        while len(node.children) == 1 and node.data in _THROUGH:
-            node = node.children[0]
+        node = _innermost(node)
         handler = self._HANDLERS.get(node.data)
         if handler is None:
             raise _fault(node, "this is not supported in constraints", _allowed())
@@ -111,10 +110,12 @@ class Checker:
         operator, right = node.children
         symbol = _SYMBOLS[operator.data]
         kinds = self.kind_of(operator.children[0]), self.kind_of(right)
-        made = _result(symbol, *kinds)
+        made = result_of(symbol, *kinds)
         if made is None:
             raise _fault(
-                node, f"{kinds[0]} {symbol} {kinds[1]} makes no sense", _mend(symbol, *kinds)
+                node,
+                f"{kinds[0]} {symbol} {kinds[1]} makes no sense",
+                operator_hint(symbol, *kinds),
             )
         return made
 
@@ -124,7 +125,7 @@ class Checker:
             self._want(operand, ValueKind.FLAG, "the operand of !")
             return ValueKind.FLAG
         kind = self.kind_of(operand)
-        if kind not in (*_NUMBERS, ValueKind.ANY):
+        if kind not in (*NUMBERS, ValueKind.ANY):
             raise _fault(operand, f"the operand of - is {kind}, not a number")
         return kind
 
@@ -148,23 +149,17 @@ class Checker:
         self.variables.add(name)
         return VARIABLES[name].kind
 
-    def _list(self, node: Any) -> ValueKind:
+    def _written_out(self, node: Any) -> ValueKind:
+        """`list_lit` or `map_lit`."""
         items = _arguments(node.children)
         self.longest_list = max(self.longest_list, len(items))
         for item in items:
             self.kind_of(item)
-        return ValueKind.LIST
-
-    def _mapping(self, node: Any) -> ValueKind:
-        items = _arguments(node.children)
-        self.longest_list = max(self.longest_list, len(items))
-        for item in items:
-            self.kind_of(item)
-        return ValueKind.MAPPING
+        return ValueKind.LIST if node.data == "list_lit" else ValueKind.MAPPING
 
     def _index(self, node: Any) -> ValueKind:
         around, key = node.children
-        if (kind := self.kind_of(around)) not in (ValueKind.LIST, ValueKind.MAPPING, ValueKind.ANY):
+        if (kind := self.kind_of(around)) not in WITH_ITEMS:
             raise _fault(around, f"{kind} has no [ ]")
         self.kind_of(key)
         return ValueKind.ANY
@@ -180,14 +175,9 @@ class Checker:
             raise self._unknown(node, str(name), _FUNCTIONS)
         if len(arguments) != 1:
             raise _fault(node, f"{name}() takes one argument")
-        kind = self.kind_of(arguments[0])
-        if name == "size" and kind not in (
-            ValueKind.TEXT,
-            ValueKind.LIST,
-            ValueKind.MAPPING,
-            ValueKind.ANY,
-        ):
-            raise _fault(arguments[0], f"{kind} has no size")
+        if name == "size":
+            return self._size(arguments[0])
+        self.kind_of(arguments[0])
         return _FUNCTIONS[str(name)]
 
     def _method(self, node: Any) -> ValueKind:
@@ -196,7 +186,7 @@ class Checker:
         if str(name) in _MACROS:
             return self._macro(node, around, str(name), arguments)
         if name == "size" and not arguments:
-            return self._call_size(around)
+            return self._size(around)
         if str(name) not in _METHODS:
             raise self._unknown(node, str(name), (*_METHODS, *_MACROS))
         self._want(around, ValueKind.TEXT, f"what .{name}() is asked of")
@@ -205,22 +195,17 @@ class Checker:
         self._want(arguments[0], ValueKind.TEXT, f"the argument of .{name}()")
         return ValueKind.FLAG
 
-    def _call_size(self, around: Any) -> ValueKind:
-        if (kind := self.kind_of(around)) not in (
-            ValueKind.TEXT,
-            ValueKind.LIST,
-            ValueKind.MAPPING,
-            ValueKind.ANY,
-        ):
-            raise _fault(around, f"{kind} has no size")
-        return ValueKind.WHOLE
+    def _size(self, node: Any) -> ValueKind:
+        if (kind := self.kind_of(node)) not in (ValueKind.TEXT, *WITH_ITEMS):
+            raise _fault(node, f"{kind} has no size")
+        return _FUNCTIONS["size"]
 
     def _macro(self, node: Any, around: Any, name: str, arguments: list[Any]) -> ValueKind:
         """`list.all(x, expression)`: one at a time, so that the work grows with the list only."""
         if self._local:
             raise _fault(node, f".{name}() inside of another one is not supported")
         kind = self.kind_of(around)
-        if kind not in (ValueKind.LIST, ValueKind.MAPPING, ValueKind.ANY):
+        if kind not in WITH_ITEMS:
             raise _fault(around, f"{kind} has no items", "all, exists, ... go through a list")
         if len(arguments) != 2:
             raise _fault(node, f".{name}() takes a name and an expression", f"x.{name}(t, ...)")
@@ -258,8 +243,8 @@ class Checker:
         "unary": _unary,
         "literal": _literal,
         "ident": _ident,
-        "list_lit": _list,
-        "map_lit": _mapping,
+        "list_lit": _written_out,
+        "map_lit": _written_out,
         "member_index": _index,
         "member_dot": _field,
         "member_dot_arg": _method,
@@ -271,41 +256,6 @@ _THROUGH: Final = frozenset(
     {"expr", "conditionalor", "conditionaland", "relation", "addition", "multiplication"}
     | {"unary", "member", "primary", "paren_expr"}
 )
-
-
-def _result(symbol: str, left: ValueKind, right: ValueKind) -> ValueKind | None:
-    """The kind that an operator makes of two, or None for two that it does not take."""
-    if symbol == "in":
-        return (
-            ValueKind.FLAG if right in (ValueKind.LIST, ValueKind.MAPPING, ValueKind.ANY) else None
-        )
-    if ValueKind.ANY in (left, right):
-        return ValueKind.ANY if symbol in "+-*/%" else ValueKind.FLAG
-    if symbol in ("==", "!="):
-        return ValueKind.FLAG if left is right else None
-    if symbol in ("<", "<=", ">", ">="):
-        comparable = left is right and left in (*_NUMBERS, ValueKind.TEXT)
-        return ValueKind.FLAG if comparable or {left, right} == set(_NUMBERS) else None
-    return _sum(symbol, left, right)
-
-
-def _sum(symbol: str, left: ValueKind, right: ValueKind) -> ValueKind | None:
-    if left is not right:
-        return None
-    takes = (*_NUMBERS, ValueKind.TEXT, ValueKind.LIST) if symbol == "+" else _NUMBERS
-    if symbol == "%" and left is not ValueKind.WHOLE:
-        return None
-    return left if left in takes else None
-
-
-def _mend(symbol: str, left: ValueKind, right: ValueKind) -> str | None:
-    if {left, right} == set(_NUMBERS):
-        return "write the whole number with a fraction: 1.0"
-    if symbol == "in":
-        return 'a list stands on the right: memory_level in ["BASIC", "SMART"]'
-    if ValueKind.TEXT in (left, right) and {left, right} & set(_NUMBERS):
-        return "numbers stand without quotes"
-    return None
 
 
 def _arguments(rest: list[Any]) -> list[Any]:
