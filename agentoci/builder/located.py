@@ -6,7 +6,7 @@ from agentoci.agentfile import Agentfile, Place
 from agentoci.errors import AgentociError, Fault
 
 
-class Located(AgentociError):
+class InstructionFailed(AgentociError):
     """Another error with line and caret, the `fault`; the exit code is that of the cause."""
 
     shows_lines = True
@@ -17,7 +17,9 @@ class Located(AgentociError):
         self.exit_code = cause.exit_code
 
 
-def locate(agentfile: Agentfile, place: Place, error: AgentociError, *, width: int = 1) -> Located:
+def locate(
+    agentfile: Agentfile, place: Place, error: AgentociError, *, width: int = 1
+) -> InstructionFailed:
     """The same error, with its place in the Agentfile."""
     fault = agentfile.fault(place, error.message, width=width, hint=error.hint)
-    return Located(fault, error)
+    return InstructionFailed(fault, error)

@@ -108,7 +108,7 @@ class SkillPlanner:
         """The skills of a compiled definition that are not in the base already.
 
         `known` are the base's bindings, `base` its files. Raises SourceFaults for a bad skill,
-        and Located for one that cannot be had; an optional one is warned of.
+        and InstructionFailed for one that cannot be had; an optional one is warned of.
         """
         plans: list[LayerPlan] = []
         resolved: dict[str, Mapping[str, Json]] = {}

@@ -107,7 +107,7 @@ class StageBuilder:
     def plan(self, stage: Stage, base: StageBase) -> list[tuple[Copy, list[LayerPlan]]]:
         """The layers of every COPY, nothing packed yet; all faults are reported at once.
 
-        Raises SourceFaults, and Located for what the machine or a registry does not give.
+        Raises SourceFaults, and InstructionFailed for what the machine or a registry does not give.
         """
         faults: list[Fault] = []
         names = TakenNames()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from agentoci.agentfile import Agentfile
-from agentoci.builder.located import Located
+from agentoci.builder.located import InstructionFailed
 from agentoci.builder.replay import Trace
 from agentoci.builder.skills import SkillPlanner, no_artifacts
 from agentoci.errors import AgentociError, SourceFaults
@@ -43,7 +43,7 @@ def _read_skill(subject: Subject, agentfile: Agentfile, tool: Mapping[str, Json]
     except SourceFaults as exc:
         for fault in exc.faults:
             subject.add("skill-invalid", replace(fault, file=subject.shown(fault.file)))
-    except Located as exc:
+    except InstructionFailed as exc:
         subject.add("skill-invalid", replace(exc.fault, file=subject.file))
     except AgentociError as exc:
         keys = ("spec", "requires", "tools")

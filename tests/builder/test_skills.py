@@ -12,7 +12,7 @@ import pytest
 from agentoci.agentfile import parse
 from agentoci.api.builds import BuildOptions, Built
 from agentoci.builder.context import Context
-from agentoci.builder.located import Located
+from agentoci.builder.located import InstructionFailed
 from agentoci.builder.needs import skill_requirements
 from agentoci.builder.options import Pins
 from agentoci.builder.replay import Trace
@@ -150,7 +150,7 @@ def test_what_is_no_skill_of_the_context(
     copied: Workshop, source: str, message: str, hint: str
 ) -> None:
     good = f"REQUIRE --optional skill:./skills/{NAME}"
-    with pytest.raises((Located, SourceFaults)) as caught:
+    with pytest.raises((InstructionFailed, SourceFaults)) as caught:
         copied.build_text(f"FROM scratch\n{good}\nREQUIRE skill:{source} AS it\n")
     said = str(caught.value)
     assert message in said
@@ -221,13 +221,15 @@ def test_a_base_passes_its_skills_on(workshop: Workshop) -> None:
 def test_versions_of_a_skill_are_not_mixed(copied: Workshop) -> None:
     copied.build_text(f"FROM scratch\nREQUIRE skill:skills/{NAME}\n", "base:1")
     shutil.rmtree(copied.context / f"skills/{NAME}/scripts")
-    with pytest.raises(Located, match=r"scripts/clean\.py', which this version of the skill has"):
+    with pytest.raises(
+        InstructionFailed, match=r"scripts/clean\.py', which this version of the skill has"
+    ):
         copied.build_text(f"FROM base:1\nREQUIRE skill:skills/{NAME}\n", "child:1")
 
 
 def test_a_skill_comes_once(copied: Workshop) -> None:
     text = f"FROM scratch\nREQUIRE skill:skills/{NAME}\nREQUIRE skill:./skills/{NAME} AS again\n"
-    with pytest.raises(Located, match=f"{NAME} and again both bring the skill '{NAME}'"):
+    with pytest.raises(InstructionFailed, match=f"{NAME} and again both bring the skill '{NAME}'"):
         copied.build_text(text)
 
 
@@ -278,7 +280,7 @@ def test_a_pin_decides_which_one_it_is(workshop: Workshop) -> None:
 
 
 def test_what_is_not_there(workshop: Workshop) -> None:
-    with pytest.raises(Located, match=r"Agentfile:2:9: .*none") as caught:
+    with pytest.raises(InstructionFailed, match=r"Agentfile:2:9: .*none") as caught:
         workshop.build_text("FROM scratch\nREQUIRE skill:none:1.0\n")
     assert caught.value.exit_code == 6
     workshop.build_text("FROM scratch\nREQUIRE --optional skill:none:1.0\n")
@@ -290,7 +292,7 @@ def test_what_is_no_skill(workshop: Workshop) -> None:
     chart = ("application/vnd.cncf.helm.config.v1+json", b"{}")
     layer = layouts.blob("text/plain", b"hello", "hello.txt")
     store.tag(layouts.artifact(store, [layer], config=chart), "t:1")
-    with pytest.raises(Located, match=r"no SKILL\.md in it") as caught:
+    with pytest.raises(InstructionFailed, match=r"no SKILL\.md in it") as caught:
         workshop.build_text(f"FROM scratch\nREQUIRE skill:oci:{store.root}:t:1 AS t\n")
     assert "it is a Helm chart" in str(caught.value)
     assert caught.value.exit_code == 2
@@ -404,7 +406,7 @@ spec: {{requires: {{tools: [{{name: t, version: ^1.0, skill: {{reference: "{name
     assert binding["resolved"]["version"] == "1.2.0"
     assert binding["resolved"]["reference"] == f"{name}:1.2.0"
     workshop.write("bot.agentdef", definition.replace("^1.0", "^3"))
-    with pytest.raises(Located, match=r"no version in '\^3'") as caught:
+    with pytest.raises(InstructionFailed, match=r"no version in '\^3'") as caught:
         workshop.build("none:1")
     assert "1.2.0" in str(caught.value)
     assert caught.value.exit_code == 6
