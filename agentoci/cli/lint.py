@@ -31,29 +31,40 @@ class NotValid(Invalid):
     """A file that was validated has faults."""
 
 
-def _show_rules(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001
-    """`--rules` prints the table and ends, as `--help` does."""
-    if not value:
-        return
+def _show_rules(form: str) -> None:
     from agentoci.api.linting import RULES
 
+    if form != "text":
+        documents = [
+            {
+                "rule": rule.id,
+                "severity": rule.severity.value,
+                "fixable": rule.fixable,
+                "summary": rule.summary,
+            }
+            for rule in RULES.values()
+        ]
+        output.document(documents)
+        return
     rows = [
         (rule.id, rule.severity.value, "fix" if rule.fixable else "", rule.summary)
         for rule in RULES.values()
     ]
     output.table(("RULE", "SEVERITY", "", "WHAT IT FINDS"), rows)
-    ctx.exit()
 
 
-def _show_variables(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001
-    """`--variables` prints what constraints may speak of, and ends."""
-    if not value:
-        return
+def _show_variables(form: str) -> None:
     from agentoci.api.linting import VARIABLES
 
+    if form != "text":
+        documents = [
+            {"name": v.name, "kind": str(v.kind), "known": v.known, "meaning": v.meaning}
+            for v in VARIABLES.values()
+        ]
+        output.document(documents)
+        return
     rows = [(v.name, str(v.kind), v.known, v.meaning) for v in VARIABLES.values()]
     output.table(("VARIABLE", "KIND", "KNOWN AT", "MEANING"), rows)
-    ctx.exit()
 
 
 @click.command("lint")
@@ -73,22 +84,8 @@ def _show_variables(ctx: click.Context, _: click.Parameter, value: bool) -> None
     "--disable", "disabled", metavar="RULE", multiple=True, help="Rule to leave out; repeatable."
 )
 @allow_secret_option
-@click.option(
-    "--rules",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_show_rules,
-    help="List the rules and exit.",
-)
-@click.option(
-    "--variables",
-    is_flag=True,
-    expose_value=False,
-    is_eager=True,
-    callback=_show_variables,
-    help="List what constraints may speak of and exit.",
-)
+@click.option("--rules", is_flag=True, help="List the rules and exit.")
+@click.option("--variables", is_flag=True, help="List what constraints may speak of and exit.")
 @click.pass_obj
 def lint_command(
     engine: Engine,
@@ -102,6 +99,8 @@ def lint_command(
     *,
     fixing: bool,
     strict: bool,
+    rules: bool,
+    variables: bool,
 ) -> None:
     """Find what is wrong, or likely so, with the folder of an agent.
 
@@ -115,6 +114,9 @@ def lint_command(
       agent lint --strict --format sarif ./coordinator >lint.sarif
       agent lint --fix --disable base-unpinned .
     """
+    if rules or variables:
+        (_show_rules if rules else _show_variables)(form)
+        return
     from agentoci.api.linting import LintOptions, lint, mend
 
     options = LintOptions(file, dict(build_args), frozenset(disabled), frozenset(allowed_secrets))

@@ -344,6 +344,10 @@ def test_paths_are_told_as_the_user_would_write_them(agent: Agent, tmp_path: Pat
 def test_rules_and_variables_are_listed(agent: Agent):
     assert len(agent("lint", "--rules").lines) == len(RULES) + 1
     assert "max_iterations" in agent("lint", "--variables").out
+    rules = agent("lint", "--rules", "--format", "json").json
+    assert [each["rule"] for each in rules] == list(RULES)
+    variables = agent("lint", "--format", "json", "--variables").json
+    assert {"name", "kind", "known", "meaning"} == variables[0].keys()
 
 
 def test_what_is_not_there_is_not_linted(agent: Agent, context: Path):
