@@ -80,3 +80,4 @@ def init_command(path: Path, template: str, name: str | None, *, force: bool) ->
         output.result(made.folder / file)
     output.talk(f"next: agent build -t {made.name}:0.1.0 {shlex.quote(str(made.folder))}")
     output.talk(f"      agent run --rm {made.name}:0.1.0")
+    output.talk("after a change: raise the version, or build with --replace while it is at work")

@@ -55,6 +55,10 @@ def test_the_name_is_the_folders_or_the_one_given(tmp_path: Path):
 def test_the_next_command_can_be_pasted(agent: Agent, tmp_path: Path):
     folder = tmp_path / "my agent"
     [said] = [line for line in agent("init", folder).err.splitlines() if "next: " in line]
+    assert agent("build", "-q", *shlex.split(said)[3:]).lines
+    (folder / "knowledge" / "first.md").write_text("changed\n")
+    assert "--replace" in agent("build", *shlex.split(said)[3:], code=7).err
+    assert agent("build", "-q", "--replace", *shlex.split(said)[3:]).lines
     assert shlex.split(said)[1:] == ["agent", "build", "-t", "my_agent:0.1.0", str(folder)]
 
 
