@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,9 +13,10 @@ from agentoci._internal import files, limits
 from agentoci.api.diffing import as_path
 from agentoci.api.inspection import locate
 from agentoci.api.locations import LayoutLocation, parse_location
+from agentoci.api.newfiles import check_places
 from agentoci.api.show import show
 from agentoci.content.protocols import Fetcher
-from agentoci.errors import Conflict, Invalid
+from agentoci.errors import Invalid
 from agentoci.interop.formats import ExportFormat, ImportFormat, export_to, import_from, recognise
 from agentoci.interop.imported import KNOWLEDGE, Imported, ImportedAgent
 from agentoci.interop.losses import Loss
@@ -47,10 +48,6 @@ _MAX_KNOWLEDGE: Final = 64 * limits.MIB
 
 class TooMuchKnowledge(Invalid):
     """An agent with more knowledge than a skill can carry."""
-
-
-class AlreadyThere(Conflict):
-    """A file that a conversion would write is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ def definition_text(agent: ImportedAgent) -> str:
 def write_imported(imported: Imported, folder: Path, *, overwrite: bool = False) -> list[Path]:
     """Write what builds the agents: the first one to `folder`, others to `folder/agents/NAME`.
 
-    Raises AlreadyThere before anything is written, unless `overwrite`.
+    Raises FilesExist unless `overwrite`, and Conflict, before anything is written.
     """
     written: list[Path] = []
     plan: dict[Path, bytes | Path] = {}
@@ -97,7 +94,7 @@ def write_imported(imported: Imported, folder: Path, *, overwrite: bool = False)
         plan[place / f"{agent.name}.agentdef"] = definition_text(agent).encode()
         plan[place / "Agentfile"] = agent.agentfile().encode()
         plan |= {place / KNOWLEDGE / file.path: file.source for file in agent.files}
-    _check_free(plan, overwrite=overwrite)
+    check_places(plan, overwrite=overwrite)
     for path, source in plan.items():
         _write(path, source)
         written.append(path)
@@ -123,23 +120,16 @@ def convert_to(
 def write_exported(exported: Exported, target: Path, *, overwrite: bool = False) -> list[Path]:
     """Write it: one file as `target`, or into that folder; several into the folder `target`.
 
-    Raises AlreadyThere before anything is written, unless `overwrite`.
+    Raises FilesExist unless `overwrite`, and Conflict, before anything is written.
     """
     whole = len(exported.files) > 1 or "/" in exported.main[0]
     plan: dict[Path, bytes | Path] = {}
     for path, content in exported.files.items():
         plan[target / path if whole or target.is_dir() else target] = content
-    _check_free(plan, overwrite=overwrite)
+    check_places(plan, overwrite=overwrite)
     for where, source in plan.items():
         _write(where, source)
     return list(plan)
-
-
-def _check_free(paths: Iterable[Path], *, overwrite: bool) -> None:
-    there = [path for path in paths if path.exists() or path.is_symlink()]
-    if there and not overwrite:
-        more = f", and {len(there) - 1} more" if there[1:] else ""
-        raise AlreadyThere(f"{there[0]} is there{more}", hint="--force overwrites it")
 
 
 def _write(path: Path, source: bytes | Path) -> None:

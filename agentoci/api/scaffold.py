@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from agentoci._internal.files import write_atomically
-from agentoci.errors import Conflict, Invalid
+from agentoci.api.newfiles import check_places
+from agentoci.errors import Invalid
 
 TEMPLATES: Final[Mapping[str, str]] = {
     "minimal": "an Agentfile, a shell script, and one file of knowledge",
@@ -29,16 +29,6 @@ _KEPT_AS: Final = ".txt"
 """Programs are kept as `agent.py.txt`: they are nothing that this package imports or checks."""
 
 
-class FilesExist(Conflict):
-    """Files of the template are there already; `names` are they."""
-
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
-        super().__init__(
-            f"{folder}: {', '.join(names)} exist already", hint="--force replaces them"
-        )
-        self.names = tuple(names)
-
-
 @dataclass(frozen=True, slots=True)
 class Scaffold:
     """What `agent init` wrote: the agent's name, the folder, and the files relative to it."""
@@ -49,32 +39,22 @@ class Scaffold:
 
 
 def scaffold(
-    folder: Path, *, template: str = DEFAULT, name: str | None = None, replace: bool = False
+    folder: Path, *, template: str = DEFAULT, name: str | None = None, overwrite: bool = False
 ) -> Scaffold:
     """Write the files of a template into a folder, which is made when it is not there.
 
     The agent is called like the folder unless `name` says otherwise. Files that are not the
-    template's stay. Raises FilesExist before anything is written unless `replace`, and Invalid for
-    a name or template that will not do.
+    template's stay. Raises FilesExist unless `overwrite`, Conflict for what is in the way, and
+    Invalid for a name or template that will not do, all before anything is written.
     """
     called = _checked_name(name) if name is not None else _name_of(folder)
     files = dict(_files(template, called))
-    taken = sorted(path for path in files if os.path.lexists(folder / path))
-    if taken and not replace:
-        raise FilesExist(folder, taken)
-    _check_folders(folder, files)
+    check_places((folder / path for path in files), overwrite=overwrite)
     for path, content in files.items():
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
     return Scaffold(called, folder, tuple(sorted(files)))
-
-
-def _check_folders(folder: Path, paths: Iterable[str]) -> None:
-    """Refuse a file in the place of a folder while nothing is written yet."""
-    for parent in {above for path in paths for above in (folder / path).parents}:
-        if os.path.lexists(parent) and not parent.is_dir():
-            raise Conflict(f"{parent}: is no folder, and one is needed", hint="move it away")
 
 
 def _files(template: str, name: str) -> Iterator[tuple[str, bytes]]:

@@ -75,7 +75,7 @@ def init_command(path: Path, template: str, name: str | None, *, force: bool) ->
     """
     from agentoci.api.scaffold import scaffold
 
-    made = scaffold(path, template=template, name=name, replace=force)
+    made = scaffold(path, template=template, name=name, overwrite=force)
     for file in made.files:
         output.result(made.folder / file)
     output.talk(f"next: agent build -t {made.name}:0.1.0 {shlex.quote(str(made.folder))}")

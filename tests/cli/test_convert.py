@@ -70,7 +70,7 @@ def test_folder_that_builds(agent: Agent, tmp_path: Path):
     agent("build", "-q", "-t", "dev_team:1.4.0", made)
     assert agent("inspect", "dev_team:1.4.0").json["definition"]["metadata"]["version"] == "1.4.0"
     again = agent("convert", TEAM, "-o", made, code=7)
-    assert (again.out, "--force overwrites it" in again.err) == ("", True)
+    assert (again.out, "--force overwrites them" in again.err) == ("", True)
     agent("convert", TEAM, "-o", made, "--force")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agentoci.api.scaffold import TEMPLATES, FilesExist, scaffold
+from agentoci.api.newfiles import FilesExist
+from agentoci.api.scaffold import TEMPLATES, scaffold
 from agentoci.errors import Conflict, Invalid
 from tests.cli.conftest import Agent
 
@@ -73,8 +74,8 @@ def test_files_that_are_there_stay(agent: Agent, tmp_path: Path):
     (tmp_path / "Agentfile").write_text("mine")
     (tmp_path / "notes.txt").write_text("mine")
     refused = agent("init", tmp_path, code=7)
-    assert "Agentfile exist already" in refused.err
-    assert "--force replaces them" in refused.err
+    assert "Agentfile exists already" in refused.err
+    assert "--force overwrites it" in refused.err
     assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [
         "Agentfile",
         "notes.txt",
@@ -95,8 +96,15 @@ def test_a_dangling_link_is_not_written_through(tmp_path: Path):
     (tmp_path / "Agentfile").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(FilesExist) as caught:
         scaffold(tmp_path)
-    assert caught.value.names == ("Agentfile",)
+    assert caught.value.paths == (tmp_path / "Agentfile",)
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_in_the_place_of_a_file_is_a_conflict(agent: Agent, tmp_path: Path):
+    (tmp_path / "x" / "Agentfile").mkdir(parents=True)
+    refused = agent("init", "--force", tmp_path / "x", code=7)
+    assert f"{tmp_path}/x/Agentfile: is a folder, and a file is needed" in refused.err
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["Agentfile"]
 
 
 def test_templates_are_listed(agent: Agent):

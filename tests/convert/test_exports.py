@@ -13,7 +13,6 @@ import yaml
 
 from agentoci.api.builds import BuildOptions
 from agentoci.api.converting import (
-    AlreadyThere,
     Exported,
     ExportFormat,
     ExportOptions,
@@ -23,6 +22,7 @@ from agentoci.api.converting import (
     write_imported,
 )
 from agentoci.api.engine import Engine
+from agentoci.api.newfiles import FilesExist
 from agentoci.errors import Invalid
 from agentoci.interop.names import InvalidServerName
 from agentoci.interop.serverjson import NotAtRegistry
@@ -351,6 +351,6 @@ def test_one_file_goes_into_a_folder_or_to_a_file(engine: Engine, translator: st
     exported = convert_to(engine, translator, ExportFormat.DOCKER_AGENT)
     assert write_exported(exported, tmp_path / "x.yaml") == [tmp_path / "x.yaml"]
     assert write_exported(exported, tmp_path) == [tmp_path / "doc_translator.yaml"]
-    with pytest.raises(AlreadyThere):
+    with pytest.raises(FilesExist):
         write_exported(exported, tmp_path / "x.yaml")
     write_exported(exported, tmp_path / "x.yaml", overwrite=True)

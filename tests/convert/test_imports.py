@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from agentoci.api.converting import (
-    AlreadyThere,
     ImportFormat,
     convert_from,
     write_imported,
 )
 from agentoci.api.engine import Engine
+from agentoci.api.newfiles import FilesExist
 from agentoci.definition.read import read_definition
-from agentoci.errors import Invalid, NotFound, SourceFaults
+from agentoci.errors import Conflict, Invalid, NotFound, SourceFaults
 from agentoci.interop.imported import Imported, ImportedAgent
 from agentoci.interop.skills import read_skill
 from tests.convert.conftest import Build
@@ -557,8 +557,17 @@ def test_nothing_is_overwritten(tmp_path: Path):
     made = tmp_path / "made"
     made.mkdir()
     (made / "Agentfile").write_text("mine")
-    with pytest.raises(AlreadyThere, match="Agentfile is there"):
+    with pytest.raises(FilesExist, match="Agentfile exists already"):
         write_imported(imported, made)
     assert [path.name for path in made.iterdir()] == ["Agentfile"]
     write_imported(imported, made, overwrite=True)
     assert (made / "Agentfile").read_text() == imported.agents[0].agentfile()
+
+
+def test_a_file_in_the_place_of_a_folder_is_a_conflict(tmp_path: Path):
+    _, imported = convert_from(INPUTS / "project")
+    made = write(tmp_path, "made", "mine")
+    for folder in (made, made / "below"):
+        with pytest.raises(Conflict, match="made: is no folder, and one is needed"):
+            write_imported(imported, folder, overwrite=True)
+    assert made.read_text() == "mine"
