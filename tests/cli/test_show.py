@@ -43,7 +43,10 @@ def read(text: str) -> Any:
 
 def test_no_name_of_an_image_is_a_line_of_the_definition() -> None:
     """An origin is a comment: a line end in it began a line that looked like the definition's."""
-    definition = {"metadata": {"name": "x\nspec: evil\x1b[2J", "version": "\u202e1"}, "spec": {}}
+    definition: dict[str, Any] = {
+        "metadata": {"name": "x\nspec: evil\x1b[2J", "version": "\u202e1"},
+        "spec": {},
+    }
     lineage = Lineage.of({"definition": definition}, what="image")
     shown = Shown(lineage.document(), lineage.origins()).yaml()
     assert read(shown) == definition
