@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench import report
+from bench.definitions import measure_definitions
 from bench.line import made_ready, run_line_round
 from bench.memory import fill_page_cache
 from bench.payload import Shape, prepare
@@ -42,18 +43,27 @@ def main() -> int:
     with working_folder(options.work or cache) as work:
         say(f"memory: {fill_page_cache(work) >> 30} GiB of page cache filled")
         bench = Bench(work, copy_context(payload, work), find_peers(), say)
-        with prepared(bench) as ready:
-            if options.part != "line":
-                for number in range(options.rounds):
-                    say(f"round {number + 1} of {options.rounds}")
-                    run_round(bench, ready, number)
-            if options.part != "local":
-                run_line(bench, ready, options.rounds)
-        if options.part != "line":
-            run_startups(bench, STARTUPS_PER_ROUND * options.rounds)
-        finish(bench, options, shape)
+        if options.part != "definitions":
+            run_transfers(bench, options)
+        more: list[report.Goal] = []
+        if options.part in ("all", "definitions"):
+            more = measure_definitions(cache, shape, bench, options.rounds)
+        finish(bench, options, shape, more)
         say("removing the folders of the rounds")
     return 0
+
+
+def run_transfers(bench: Bench, options: argparse.Namespace) -> None:
+    """Build, push, pull and what belongs to them: on loopback, over a line, or both."""
+    with prepared(bench) as ready:
+        if options.part != "line":
+            for number in range(options.rounds):
+                say(f"round {number + 1} of {options.rounds}")
+                run_round(bench, ready, number)
+        if options.part != "local":
+            run_line(bench, ready, options.rounds)
+    if options.part != "line":
+        run_startups(bench, STARTUPS_PER_ROUND * options.rounds)
 
 
 def run_line(bench: Bench, ready: Prepared, rounds: int) -> None:
@@ -69,7 +79,10 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each command runs (5)")
     parser.add_argument(
-        "--part", choices=["all", "local", "line"], default="all", help="loopback, line, or both"
+        "--part",
+        choices=["all", "local", "line", "definitions"],
+        default="all",
+        help="transfers on loopback, over a line, or lint, scan, requirements and diff (all)",
     )
     parser.add_argument("--small", action="store_true", help="a small payload, to try things out")
     parser.add_argument("--markdown", action="store_true", help="print the tables as markdown")
@@ -91,11 +104,16 @@ def working_folder(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
-def finish(bench: Bench, options: argparse.Namespace, shape: Shape) -> None:
-    """Print the tables and write the JSON."""
+def finish(
+    bench: Bench, options: argparse.Namespace, shape: Shape, more: list[report.Goal]
+) -> None:
+    """Print the tables and write the JSON; `more` are goals that no peer has a part in."""
     found = bench.series()
     write = report.as_markdown if options.markdown else report.as_text
-    tables = [write(report.goal_table(found)), write(report.peer_table(found))]
+    goals = [*report.goals(found), *more]
+    tables = [write(report.goal_table(goals))]
+    if found:
+        tables.append(write(report.peer_table(found)))
     floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
     note = f"Medians of {options.rounds}. Peak memory below {floor:.0f} MB cannot be told apart."
     print("\n\n".join(["", *tables, note]))
@@ -110,7 +128,7 @@ def finish(bench: Bench, options: argparse.Namespace, shape: Shape) -> None:
         "system": platform.platform(),
         "versions": dict(versions()),
     }
-    path.write_text(json.dumps(report.as_document(found, facts), indent=1) + "\n")
+    path.write_text(json.dumps(report.as_document(found, goals, facts), indent=1) + "\n")
     say(f"numbers in {path}")
 
 

@@ -184,10 +184,10 @@ def goals(found: All) -> list[Goal]:
     return [goal for goal in judged if goal is not None]
 
 
-def goal_table(found: All) -> Table:
+def goal_table(judged: Sequence[Goal]) -> Table:
     """The goals as rows, a heading first."""
     rows = [["work", "agentoci", "reference", "ratio", "target", ""]]
-    for goal in goals(found):
+    for goal in judged:
         ratio = "" if goal.ratio is None else f"{goal.ratio:.2f}"
         rows.append([goal.work, goal.measured, goal.reference, ratio, goal.target, goal.verdict])
     return rows
@@ -236,11 +236,13 @@ def as_markdown(table: Table) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in lines)
 
 
-def as_document(found: All, facts: Mapping[str, object]) -> dict[str, object]:
+def as_document(
+    found: All, judged: Sequence[Goal], facts: Mapping[str, object]
+) -> dict[str, object]:
     """Everything, for a JSON file."""
     return {
         **facts,
-        "goals": [asdict(goal) for goal in goals(found)],
+        "goals": [asdict(goal) for goal in judged],
         "samples": [
             {"work": work, "tool": tool, "runs": [asdict(run) for run in series.samples]}
             for (work, tool), series in found.items()

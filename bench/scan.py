@@ -48,8 +48,8 @@ def main() -> int:
     return 0
 
 
-def report_builds(context: Path, rounds: int) -> None:
-    """Build with and without the scan, in turn; wall clock."""
+def measure_builds(context: Path, rounds: int) -> tuple[float, float]:
+    """Build without and with the scan, in turn; medians of the seconds."""
     seconds: dict[str, list[float]] = {"unscanned": [], "scanned": []}
     for _ in range(rounds):
         for how, found in seconds.items():
@@ -57,7 +57,12 @@ def report_builds(context: Path, rounds: int) -> None:
             command += ["--context", str(context)]
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             found.append(float(done.stdout))
-    without, with_scan = median(seconds["unscanned"]), median(seconds["scanned"])
+    return median(seconds["unscanned"]), median(seconds["scanned"])
+
+
+def report_builds(context: Path, rounds: int) -> None:
+    """Print what the scan adds."""
+    without, with_scan = measure_builds(context, rounds)
     print(f"build without the scan  {without:6.3f} s")
     print(f"build with the scan     {with_scan:6.3f} s  ({with_scan / without:.2f} times)")
 
