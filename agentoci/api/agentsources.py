@@ -11,7 +11,7 @@ from agentoci._internal.threads import each
 from agentoci.api.tags import split_entry_name
 from agentoci.api.transfers import NoRegistry
 from agentoci.content.protocols import ContentNotFound, Fetcher
-from agentoci.errors import Denied, Invalid
+from agentoci.errors import Denied
 from agentoci.release.candidates import Candidate, Known, Requirement, newest_first
 from agentoci.release.requirements import annotated, requirements_of
 from agentoci.release.resolve import MAX_NAMES
@@ -24,6 +24,7 @@ from agentoci.spec.digesttags import is_digest_tag
 from agentoci.spec.manifest import AnyManifest, Manifest, parse_manifest
 from agentoci.spec.mediatypes import LayerKind
 from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.spec.registrypath import RegistryPath
 from agentoci.store.images import NotAnAgent, layer_type, read_image
 from agentoci.store.index import Entry
 
@@ -38,39 +39,6 @@ WORKERS: Final = 8
 LOCAL: Final = "the local store"
 
 
-class InvalidAgentSource(Invalid):
-    """Not `HOST[:PORT][/PREFIX]`."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentSource:
-    """A registry, and what stands before names there."""
-
-    registry: str
-    prefix: str = ""
-
-    @classmethod
-    def parse(cls, text: str) -> AgentSource:
-        """Read `HOST[:PORT][/PREFIX]`; raises InvalidAgentSource."""
-        host, _, prefix = text.rstrip("/").partition("/")
-        source = cls(host, prefix)
-        try:
-            read = source.repository("name")
-        except InvalidReference as exc:
-            raise InvalidAgentSource(f"{text!r}: {exc.message}", hint="write HOST/PREFIX") from exc
-        if read.registry != host:
-            raise InvalidAgentSource(f"{text!r} names no host", hint="write HOST/PREFIX")
-        return source
-
-    def repository(self, name: str) -> Reference:
-        """The repository of a name; raises InvalidReference for one that no repository can have."""
-        path = f"{self.prefix}/{name}" if self.prefix else name
-        return Reference.parse(f"{self.registry}/{path}")
-
-    def __str__(self) -> str:
-        return f"{self.registry}/{self.prefix}" if self.prefix else self.registry
-
-
 @dataclass(slots=True)
 class AgentSources:
     """`Candidates` over the local store and registries; everything is asked for once.
@@ -80,7 +48,7 @@ class AgentSources:
     """
 
     engine: Engine
-    sources: tuple[AgentSource, ...] = ()
+    sources: tuple[RegistryPath, ...] = ()
     fresh: bool = False
     _entries: tuple[Entry, ...] | None = None
     _offers: dict[tuple[str, str | None], list[Candidate]] = field(default_factory=dict)

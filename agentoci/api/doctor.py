@@ -13,6 +13,7 @@ from agentoci.errors import AgentociError
 from agentoci.registry.auth.credentials import DOCKER_HUB, canonical_host
 from agentoci.registry.probing import Finding, Ground, Probed, facts_from, look, probe
 from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.spec.registrypath import RegistryPath
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -115,15 +116,7 @@ def _writable(text: str) -> Reference:
 
 
 def _place(text: str) -> Reference:
-    try:
-        found = Reference.parse(f"{text.rstrip('/')}/{_REPOSITORY}")
-    except InvalidReference:
-        found = None
-    if found is None or found.registry is None:
-        raise InvalidReference(
-            f"{text!r} is no registry", hint="write HOST, HOST:PORT or HOST/PREFIX"
-        )
-    return found
+    return RegistryPath.parse(text).repository(_REPOSITORY)
 
 
 def _image(text: str, place: Reference) -> Reference:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentoci.api.agentsources import AgentSource, AgentSources
+from agentoci.api.agentsources import AgentSources
 from agentoci.api.compatibility import matrix_beside
 from agentoci.api.pinning import lock_path
 from agentoci.builder.build import Builder
@@ -23,6 +23,7 @@ from agentoci.release.requirements import SkillRequirement, requirements_of
 from agentoci.release.resolve import Chosen, Goal, Resolution, resolve
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.reference import Reference
+from agentoci.spec.registrypath import RegistryPath
 from agentoci.store.images import Image, read_image
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Resolving:
         )
         return resolve(goal, sources)
 
-    def _sources(self, build: BuildNeeds) -> tuple[AgentSource, ...]:
+    def _sources(self, build: BuildNeeds) -> tuple[RegistryPath, ...]:
         """What is named, then the default registry or what stands before the image's own name."""
         file = self.engine.settings.file
         texts = list(self.sources)
@@ -151,7 +152,7 @@ class Resolving:
             named = [*self.options.tags, *map(Reference.parse, build.images)]
             texts += [one.name.rpartition("/")[0] for one in named if one.registry is not None]
         texts += file.requirement_sources
-        return tuple(map(AgentSource.parse, dict.fromkeys(texts)))
+        return tuple(map(RegistryPath.parse, dict.fromkeys(texts)))
 
 
 def pinned_root(

@@ -8,7 +8,8 @@ from typing import Final
 
 from agentoci.api.locations import Location, parse_location
 from agentoci.errors import Invalid
-from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.spec.reference import InvalidReference
+from agentoci.spec.registrypath import RegistryPath
 
 LOCAL: Final = "local"
 INDEX: Final = "oci-index"
@@ -49,7 +50,7 @@ class Source:
             if self.kind == INDEX:
                 parse_location(self.where)
             elif self.kind in REGISTRIES or self.where:
-                _check_registry(self.where)
+                RegistryPath.parse(self.where)
         except InvalidReference as exc:
             raise InvalidSource(f"{self}: {exc.message}", hint=exc.hint) from exc
 
@@ -82,11 +83,3 @@ def default_sources(default_registry: str | None, configured: Sequence[str]) -> 
         hub = default_registry.partition("/")[0] == "docker.io"
         named.append(f"{HUB}://" if hub else f"registry://{default_registry}")
     return list(dict.fromkeys(map(Source.parse, [*named, *configured])))
-
-
-def _check_registry(text: str) -> None:
-    """Raises InvalidReference unless it is `HOST[:PORT][/PREFIX]`."""
-    host, _, prefix = text.partition("/")
-    name = f"{host}/{prefix or 'any'}"
-    if not host or Reference.parse(name).name != name or Reference.parse(name).is_local:
-        raise InvalidReference(f"{text!r} is not a registry", hint="write HOST or HOST/PREFIX")

@@ -15,7 +15,8 @@ from agentoci.registry.auth.dockerconfig import DockerConfig
 from agentoci.registry.http.certificates import Certificates, Pair, find_certificates, make_context
 from agentoci.registry.http.origin import Origin, Reach
 from agentoci.registry.http.proxies import Proxies
-from agentoci.spec.reference import InvalidReference, Reference
+from agentoci.spec.reference import InvalidReference
+from agentoci.spec.registrypath import RegistryPath
 
 if TYPE_CHECKING:
     from agentoci.api.engine import Engine
@@ -82,12 +83,10 @@ def _default_registry(engine: Engine) -> Iterator[Check]:
         yield Check("default registry", Grade.OK, "none: names of images begin with their registry")
         return
     try:
-        found = Reference.parse(f"{default}/name")
-    except InvalidReference:
-        found = None
-    if found is None or found.registry is None:
-        shown, hint = f"{default!r} is no registry", "default_registry is HOST[:PORT][/PREFIX]"
-        yield Check("default registry", Grade.FAIL, shown, hint)
+        RegistryPath.parse(default)
+    except InvalidReference as exc:
+        hint = "default_registry is HOST[:PORT][/PREFIX]"
+        yield Check("default registry", Grade.FAIL, exc.message, hint)
     else:
         yield Check("default registry", Grade.OK, default)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentoci import Engine, read_settings
-from agentoci.api.agentsources import AgentSource, AgentSources, InvalidAgentSource
+from agentoci.api.agentsources import AgentSources
 from agentoci.api.builds import BuildOptions
 from agentoci.api.locking import EVERYTHING, Locked, check_lock, make_lock
 from agentoci.api.pinning import pins_of, read_pins
@@ -23,6 +23,7 @@ from agentoci.spec import mediatypes
 from agentoci.spec.jsonio import canonical
 from agentoci.spec.ranges import VersionRange
 from agentoci.spec.reference import Reference
+from agentoci.spec.registrypath import RegistryPath
 from tests import commandline
 from tests.manytags import VERSIONS, put_agent, tag_often
 from tests.registries import KINDS, serve
@@ -217,22 +218,6 @@ def test_a_registry_that_does_not_answer_is_told(desk: Desk) -> None:
     assert not (desk.context / "agent.lock").exists()
 
 
-@pytest.mark.parametrize("text", ["", "team", "host.example/Team", "https://host.example"])
-def test_what_is_no_source(text: str) -> None:
-    with pytest.raises(InvalidAgentSource) as caught:
-        AgentSource.parse(text)
-    assert caught.value.exit_code == 2
-
-
-@pytest.mark.parametrize(
-    "text", ["localhost:5000", "host.example", "host.example/team/agents", "[::1]:5000/a"]
-)
-def test_sources_are_hosts_with_what_stands_before_names(text: str) -> None:
-    source = AgentSource.parse(text)
-    assert str(source) == text
-    assert str(source.repository("x").name) == f"{text}/x"
-
-
 def test_images_of_before_tell_their_needs_by_their_config(desk: Desk) -> None:
     """Of an image without the annotation the config is read, if it has tools at all."""
     from agentoci.content.reader import BytesSource
@@ -306,7 +291,7 @@ def test_all_is_asked_for_once_in_waves(desk: Desk, fake: FakeRegistry) -> None:
     put(fake, "team/b", "1.5.0")
     put(fake, "team/b", "2.0.0")
     with desk.engine() as engine:
-        sources = AgentSources(engine, (AgentSource.parse(f"{fake.host}/team"),))
+        sources = AgentSources(engine, (RegistryPath.parse(f"{fake.host}/team"),))
         sources.warm([Requirement("a", VersionRange.parse("*"))], {})
         asked = [seen.target.partition("?")[0] for seen in fake.requests()]
         assert asked == [
