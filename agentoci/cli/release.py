@@ -35,7 +35,12 @@ _STDOUT: Final = Path("-")
 )
 @click.option("--pre", metavar="WORD", help="A pre-release: with rc 1.5.0-rc.1, then 1.5.0-rc.2.")
 @click.option("--line", metavar="LINE", help="Go on from the last release of a line (1, 1.3).")
-@click.option("--source", metavar="URL", help="Where the source is (git's origin, or the CI's).")
+@click.option(
+    "--source-url",
+    "source",
+    metavar="URL",
+    help="Where the source is (git's origin, or the CI's).",
+)
 @click.option("--revision", metavar="ID", help="Its commit (git's HEAD, or the CI's).")
 @click.option(
     "--notes",

@@ -154,6 +154,15 @@ def test_image_names_are_no_repositories(agent: Agent, bot: str, talker: Path) -
     assert "no default_registry is configured" in agent("release", "talker", talker, code=2).err
 
 
+def test_options_say_where_the_source_is(agent: Agent, bot: str, talker: Path) -> None:
+    said = ("--source-url", "https://example.com/talker", "--revision", "5eed")
+    agent("release", *said, bot, talker)
+    found = agent("manifest", f"{bot}:2.1.0").json["annotations"]
+    assert found["org.opencontainers.image.source"] == "https://example.com/talker"
+    assert found["org.opencontainers.image.revision"] == "5eed"
+    assert "--source-url" in agent("release", "--source", "h.io/x", bot, talker, code=2).err
+
+
 def test_ci_job_says_where_the_source_is(
     agent: Agent, bot: str, talker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
