@@ -135,6 +135,6 @@ def export_to(
 
             return to_docker_agent(subject)
         case ExportFormat.MCP_SERVER:
-            from agentoci.interop.serverjson import to_server
+            from agentoci.interop.serverexport import to_server
 
             return to_server(subject, name=name)

@@ -25,7 +25,7 @@ from agentoci.api.engine import Engine
 from agentoci.api.newfiles import FilesExist
 from agentoci.errors import Invalid
 from agentoci.interop.names import InvalidServerName
-from agentoci.interop.serverjson import NotAtRegistry
+from agentoci.interop.serverexport import NotAtRegistry
 from agentoci.spec.reference import Reference
 from tests.convert.conftest import Build
 from tests.convert.samples import INPUTS, SKILLS, write_translator
