@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from agentoci.definition.tools import names_secret
 from agentoci.interop.losses import Losses
-from agentoci.interop.secrets import HIDDEN, looks_secret, setting
+from agentoci.interop.secrets import HIDDEN, is_placeholder, looks_secret, setting
 from agentoci.spec.jsonio import Json
 
 _FLAG: Final = re.compile(r"--?([A-Za-z][\w-]*)(?:=(.*))?", re.DOTALL)
+_NAMES_A_FILE: Final = ("file", "path", "dir")
 _IN_ARGUMENT: Final = "a secret was an argument: give it by a variable, if the program reads one"
 
 
@@ -29,20 +30,31 @@ def settings(values: Mapping[str, str], path: str, losses: Losses) -> dict[str, 
 
 def arguments(values: list[str], path: str, losses: Losses) -> list[Json]:
     """Arguments of a program, secrets hidden: an image is for everybody to read."""
-    made: list[Json] = []
+    made: list[Json] = [*values]
+    for index, start in secret_arguments(values):
+        made[index] = f"{values[index][:start]}{HIDDEN}"
+        losses.note(f"{path}[{index}]", HIDDEN, _IN_ARGUMENT)
+    return made
+
+
+def secret_arguments(values: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The arguments that hold a secret: the index of each, and where in it the secret begins.
+
+    They look like one, or a flag says so: `--token x`, `--api-key=x`, but not `--token-file x`.
+    """
     secret_follows = False
     for index, value in enumerate(values):
         match = _FLAG.fullmatch(value)
-        names_one = match is not None and names_secret(match[1].replace("-", "_"))
-        if match and match[2] is not None and (names_one or looks_secret(match[2])):
-            value = f"{value[: match.start(2)]}{HIDDEN}"  # noqa: PLW2901
-            losses.note(f"{path}[{index}]", HIDDEN, _IN_ARGUMENT)
-        elif match is None and (secret_follows or looks_secret(value)):
-            value = HIDDEN  # noqa: PLW2901
-            losses.note(f"{path}[{index}]", HIDDEN, _IN_ARGUMENT)
-        secret_follows = names_one and match is not None and match[2] is None
-        made.append(value)
-    return made
+        if match is None:
+            if looks_secret(value) or (secret_follows and not is_placeholder(value)):
+                yield index, 0
+            secret_follows = False
+            continue
+        given = match[2]
+        asks = names_secret(match[1].replace("-", "_")) and not match[1].endswith(_NAMES_A_FILE)
+        if given and (looks_secret(given) or (asks and not is_placeholder(given))):
+            yield index, match.start(2)
+        secret_follows = asks and given is None
 
 
 def clean_url(url: str, path: str, losses: Losses) -> str:

@@ -36,13 +36,18 @@ class Setting:
 
 def looks_secret(value: str) -> bool:
     """Whether a text looks like a key that somebody issued, or holds a password."""
-    if is_secret_reference(value) or _PLACEHOLDER.fullmatch(value):
+    if is_placeholder(value):
         return False
     return (
         bool(scan_content("value", value[:_LONG].encode(errors="replace")))
         or _RANDOM.fullmatch(value) is not None
         or _PASSWORD_IN_URL.search(value) is not None
     )
+
+
+def is_placeholder(value: str) -> bool:
+    """Whether a text is `${NAME}`, in any tool's spelling, or a reference of ours."""
+    return is_secret_reference(value) or _PLACEHOLDER.fullmatch(value) is not None
 
 
 def setting(name: str, value: str) -> Setting:

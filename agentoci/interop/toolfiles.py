@@ -14,6 +14,7 @@ from agentoci.definition.problems import problem_with
 from agentoci.definition.tools import McpServer, is_secret_reference, names_secret
 from agentoci.errors import Fault, SourceFaults
 from agentoci.interop import serverfile
+from agentoci.interop.mcpserver import secret_arguments
 from agentoci.interop.secrets import looks_secret, setting
 from agentoci.interop.serverlist import URL_KEYS, is_switched_off, list_of, load_list
 from agentoci.spec.jsonio import Json
@@ -124,12 +125,12 @@ def _secret_fault(located: Located, path: Path, name: str, reference: str) -> Fa
 
 
 def _check_arguments(located: Located, path: Path, values: Json, faults: list[Fault]) -> None:
-    for index, value in enumerate(values if isinstance(values, list) else ()):
-        if isinstance(value, str) and looks_secret(value):
-            place = located.place((*path, index))
-            hint = "give it to the server by a variable: env: {NAME: env:NAME}"
-            message = "an argument is a secret, and would be in the image for all to read"
-            faults.append(Fault(located.file, place.line, place.column, message, hint=hint))
+    texts = [str(value) for value in values] if isinstance(values, list) else []
+    for index, _ in secret_arguments(texts):
+        place = located.place((*path, index))
+        hint = "give it to the server by a variable: env: {NAME: env:NAME}"
+        message = "an argument is a secret, and would be in the image for all to read"
+        faults.append(Fault(located.file, place.line, place.column, message, hint=hint))
 
 
 def _registered(

@@ -89,6 +89,13 @@ SERVERS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"command": "x", "env": {"A_KEY": "$B"}}, {"command": ["x"], "env": {"A_KEY": "env:B"}}),
     ({"command": "x", "env": {"K": "${env:B}"}}, {"command": ["x"], "env": {"K": "env:B"}}),
     ({"command": "x", "env": {"K": "file:/k"}}, {"command": ["x"], "env": {"K": "file:/k"}}),
+    (
+        {"command": "x", "args": ["--token-file", "/run/t", "--token", "${T}", "-v", "3"]},
+        {
+            "command": ["x"],
+            "args": ["--token-file", "/run/t", "--token", "${T}", "-v", "3"],
+        },
+    ),
     ({"serverUrl": "https://x.org/a"}, {"url": "https://x.org/a"}),
     ({"httpUrl": "https://x.org/a"}, {"url": "https://x.org/a"}),
     (
@@ -130,6 +137,8 @@ BAD: list[tuple[Any, int, str, str]] = [
     ),
     ({"command": "x", "env": {"HOST": SECRET}}, 6, "the value of 'HOST' is a secret", "env:HOST"),
     ({"command": "x", "args": ["--key", SECRET]}, 7, "an argument is a secret", "by a variable"),
+    ({"command": "x", "args": ["--token", "a=b"]}, 7, "an argument is a secret", "by a variable"),
+    ({"command": "x", "args": ["-v", "--api-key=a=b"]}, 7, "an argument is a secret", ""),
     ({"url": "https://u:p@x.org"}, 4, "is not an http URL", "without user or password"),
     ({"url": "https://x.org", "headers": {"Cookie": "a=b"}}, 6, "'Cookie' is a secret", "env:COO"),
     ({"url": "https://x.org", "headers": {"A B": "c"}}, 6, "not the name of a header", ""),
