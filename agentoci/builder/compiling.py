@@ -18,6 +18,7 @@ from agentoci.agentfile.nodes import (
     Stage,
 )
 from agentoci.builder.bindings import RequiredTools, add_tool
+from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context
 from agentoci.builder.lineages import Definitions, Ground, Refuse, weakened, with_agentfile
 from agentoci.definition.lineage import NO_LINEAGE, Lineage
@@ -123,11 +124,16 @@ class Compiler:
     def _named_interface(
         self, document: dict[str, Json], instruction: Interface, definitions: Definitions
     ) -> None:
-        """A name is that of an `.agentdef` in the context, else it names the agent."""
+        """A name is that of an `.agentdef` in the context's root, else it names the agent."""
         name = instruction.value
-        if self.context.lookup(f"{name}.agentdef") is not None:
-            lineage = definitions.read(f"{name}.agentdef", self._refuse(instruction))
-            found = lineage.document()
+        files = interface_files(self.context, name)
+        if len(files) > 1:
+            self._refuse(instruction)(
+                f"{' and '.join(files)} are both called {name}",
+                f"call the right file {name}.agentdef, or write DEFINITION FILE",
+            )
+        for path in files:
+            found = definitions.read(path, self._refuse(instruction)).document()
             document["metadata"] = {**_part(found, "metadata")}
             _part(document, "spec")["interface"] = _part(found, "spec").get("interface")
             return

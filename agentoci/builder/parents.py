@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from agentoci._internal import files, limits
-from agentoci.builder.context import Context, ContextFile
+from agentoci.builder.called import Called, Search
+from agentoci.builder.context import Context
 from agentoci.builder.options import ImageLookup
 from agentoci.builder.replay import Trace, tags_of
 from agentoci.definition.lineage import Lineage, identity
 from agentoci.definition.parents import ParentName, Source
-from agentoci.errors import Invalid, NotFound, SourceFaults
-from agentoci.layers.source import reading_failed
+from agentoci.errors import Invalid, NotFound
 from agentoci.spec import annotations as keys
-from agentoci.spec.jsonio import Json
 from agentoci.spec.reference import InvalidReference, Reference
 from agentoci.store.images import Image, read_image
 from agentoci.store.index import Entry
@@ -100,8 +97,7 @@ class ParentFinder:
             reference = Reference.parse(f"{parent.name}:{_as_tag(parent.version)}")
             image = self.images(reference)
         except (NotFound, InvalidReference) as exc:
-            if beside.broken:
-                raise SourceFaults([f for faults in beside.broken for f in faults.faults]) from exc
+            beside.search.refuse_broken(exc)
             where = beside.folder or "the folder"
             message = f"parent {parent} is neither in {where}, nor in the store, nor at a registry"
             raise ParentNotFound(message, hint=beside.hint()) from exc
@@ -138,25 +134,20 @@ class _Beside:
 
     def __init__(self, context: Context, parent: ParentName, child: Source) -> None:
         self.folder = posixpath.dirname(child.where)
-        self.broken: list[SourceFaults] = []
-        self._context = context
+        self.search = Search(context, parent.name)
         self._parent = parent
         self._others: list[str] = []
 
     def found(self) -> Source | None:
         """The file that is the parent."""
         for folder in dict.fromkeys((self.folder, "")):
-            matching = [
-                (path, content)
-                for path, content in self._definitions(folder)
-                if self._is_meant(path, content)
-            ]
+            matching = [each for each in self.search.within(folder) if self._is_meant(each)]
             if len(matching) > 1:
-                listed = " and ".join(path for path, _ in matching)
+                listed = " and ".join(each.path for each in matching)
                 hint = "a version of a definition is one file"
                 raise AmbiguousParent(f"{listed} are both {self._parent}", hint=hint)
-            for path, content in matching:
-                return read_source(content, path)
+            for each in matching:
+                return read_source(each.content, each.path)
         return None
 
     def hint(self) -> str:
@@ -169,33 +160,11 @@ class _Beside:
             "short names are pulled from default_registry, if the config file has one"
         )
 
-    def _definitions(self, folder: str) -> Iterator[tuple[str, bytes]]:
-        for entry in self._context.listing(folder):
-            if entry.is_regular and entry.path.endswith(".agentdef"):
-                yield entry.path, self._content(entry)
-
-    def _content(self, entry: ContextFile) -> bytes:
-        where = self._context.locate(entry.path)
-        try:
-            return files.read_at_most(Path(where), limits.MAX_DEFINITION_BYTES + 1)
-        except OSError as exc:
-            raise reading_failed(where, exc) from exc
-
-    def _is_meant(self, path: str, content: bytes) -> bool:
-        """Whether the file calls itself as the parent is called; another one may be broken."""
-        from agentoci.definition.yamlio import load
-
-        if self._parent.name.encode() not in content:
-            return False
-        try:
-            metadata = _metadata(load(content, file=path).data)
-        except SourceFaults as exc:
-            self.broken.append(exc)
-            return False
-        if metadata.get("name") != self._parent.name:
-            return False
-        if metadata.get("version") != self._parent.version:
-            self._others.append(f"{metadata.get('name')}@{metadata.get('version')} ({path})")
+    def _is_meant(self, found: Called) -> bool:
+        """Whether a file of the parent's name is of its version, too."""
+        version = found.metadata.get("version")
+        if version != self._parent.version:
+            self._others.append(f"{self._parent.name}@{version} ({found.path})")
             return False
         return True
 
@@ -216,8 +185,3 @@ def _candidates(entries: tuple[Entry, ...], parent: ParentName) -> list[Entry]:
 def _as_tag(version: str) -> str:
     """No tag holds the `+` of build metadata."""
     return version.replace("+", "_")
-
-
-def _metadata(document: Json) -> dict[str, Json]:
-    found = document.get("metadata") if isinstance(document, dict) else None
-    return found if isinstance(found, dict) else {}

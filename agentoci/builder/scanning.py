@@ -17,6 +17,7 @@ from typing import Final
 from agentoci._internal import files, limits
 from agentoci.agentfile import Agentfile
 from agentoci.agentfile.nodes import Definition, Env, Interface, Label, Stage
+from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context, OutsideContext
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.report import BuildReport
@@ -267,7 +268,9 @@ def _screen_sources(screen: Screen, instruction: Definition | Interface, context
     named = instruction.path if isinstance(instruction, Definition) else instruction.value
     wanted = [named]
     if isinstance(instruction, Interface):
-        wanted = {"file": [named], "name": [f"{named}.agentdef"], "text": []}[instruction.kind]
+        wanted = [] if instruction.kind == "text" else [named]
+        if instruction.kind == "name":
+            wanted = list(interface_files(context, named))
     for path in wanted:
         content = _read(context, path)
         if content is not None:

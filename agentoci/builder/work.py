@@ -12,6 +12,7 @@ from agentoci._internal import files, limits
 from agentoci.agentfile import Agentfile
 from agentoci.agentfile.nodes import Copy, Definition, Interface, Require, Stage
 from agentoci.builder.bindings import source_state
+from agentoci.builder.called import mentioning
 from agentoci.builder.compiling import UNVERSIONED, Compiled, Compiler
 from agentoci.builder.context import Context, OutsideContext
 from agentoci.builder.document import name_and_version, own_key
@@ -220,14 +221,11 @@ class Work:
             if isinstance(instruction, Require) and instruction.kind in ("mcp", "skill"):
                 parts.append(source_state(self.context, instruction))
             if isinstance(instruction, Definition | Interface):
-                path = (
-                    instruction.path if isinstance(instruction, Definition) else instruction.value
-                )
-                for name in (path, f"{path}.agentdef"):
-                    content = _content(self.context, name)
+                for path, content in _read_by(self.context, instruction):
                     if content is not None and b"parent" in content:
                         return None
-                    parts.append("none" if content is None else str(Digest.of(content)))
+                    digest = "none" if content is None else str(Digest.of(content))
+                    parts.append(f"{path} {digest}")
         return Digest.of("\n".join(parts).encode())
 
     def _context_of(self, instruction: Copy) -> Context:
@@ -319,6 +317,22 @@ def _image_as_base(store: LayoutStore, image: Image, reference: Reference) -> St
 def _ground(stage: Stage, base: StageBase) -> Ground:
     """What the stage's definition is built on."""
     return Ground(base.lineage, stage.base.stage or stage.base.reference)
+
+
+def _read_by(
+    context: Context, instruction: Definition | Interface
+) -> Iterator[tuple[str, bytes | None]]:
+    """The files that an instruction may read; None for one that is not there."""
+    if isinstance(instruction, Definition):
+        yield instruction.path, _content(context, instruction.path)
+    elif instruction.kind == "file":
+        yield instruction.value, _content(context, instruction.value)
+    elif instruction.kind == "name":
+        path = f"{instruction.value}.agentdef"
+        content = _content(context, path)
+        yield path, content
+        if content is None:
+            yield from mentioning(context, "", instruction.value)
 
 
 def _content(context: Context, path: str) -> bytes | None:

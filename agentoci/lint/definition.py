@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
-from agentoci.agentfile import Interface, Require
+from agentoci.agentfile import Require
 from agentoci.definition.places import Path
 from agentoci.errors import Fault
 from agentoci.lint.subject import Subject, value_at
@@ -45,7 +45,6 @@ def check(subject: Subject) -> None:
         return
     _version(subject, document)
     _interface(subject, document)
-    _named_interface(subject)
     _tools(subject, document)
     _health(subject, document)
     for idle in _IDLE:
@@ -84,25 +83,6 @@ def _interface(subject: Subject, document: Mapping[str, Json]) -> None:
             at_key=True,
         )
         subject.add("interface-headings", fault)
-
-
-def _named_interface(subject: Subject) -> None:
-    """INTERFACE looks for a definition by the name of its file, not by what it calls itself."""
-    for instruction in subject.final.instructions if subject.final else ():
-        if not isinstance(instruction, Interface) or instruction.kind != "name":
-            continue
-        name = instruction.value
-        if f"{name}.agentdef" in subject.definitions:
-            continue
-        for path, located in subject.others.items():
-            if located.value(("metadata", "name")) == name:
-                fault = subject.at_instruction(
-                    instruction.value_place,
-                    f"the interface of {path} is not taken, though it is called {name}",
-                    width=len(name),
-                    hint=f"rename it to {name}.agentdef, or write DEFINITION {path}",
-                )
-                subject.add("interface-elsewhere", fault)
 
 
 def _tools(subject: Subject, document: Mapping[str, Json]) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from agentoci._internal import files, limits
 from agentoci.agentfile import Agentfile, Copy, Definition, Interface, Stage, parse
 from agentoci.agentfile.tokens import read_lines
+from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context, OutsideContext
 from agentoci.builder.copying import RESERVED, plan_copy
 from agentoci.builder.loose import agentfile_for
@@ -85,15 +86,25 @@ def _definitions_of(subject: Subject, agentfile: Agentfile) -> Iterator[str]:
     for instruction in agentfile.final.instructions:
         match instruction:
             case Definition():
-                path = instruction.path
+                paths: tuple[str, ...] = (instruction.path,)
             case Interface(kind="name"):
-                path = f"{instruction.value}{DEFINITION}"
+                paths = _interface_of(subject, instruction.value)
             case _:
                 continue
-        with contextlib.suppress(OutsideContext):
-            found = subject.context.lookup(path)
-            if found is not None and found.is_regular:
-                yield path
+        for path in paths:
+            with contextlib.suppress(OutsideContext):
+                found = subject.context.lookup(path)
+                if found is not None and found.is_regular:
+                    yield path
+
+
+def _interface_of(subject: Subject, name: str) -> tuple[str, ...]:
+    """The definition that a name means; compiling tells of several, reading others of faults."""
+    try:
+        found = interface_files(subject.context, name)
+    except SourceFaults:
+        return ()
+    return found if len(found) == 1 else ()
 
 
 def _read_lone_definition(subject: Subject, local: Local) -> None:

@@ -39,7 +39,6 @@ _ALL: Final = (
     Rule("base-unpinned", _WARNING, "FROM names a tag that moves, or none"),
     Rule("require-any", _WARNING, "REQUIRE takes any version"),
     Rule("require-twice", _WARNING, "a tool is required twice", fixable=True),
-    Rule("interface-elsewhere", _WARNING, "INTERFACE names a definition of another file name"),
     Rule("version-missing", _WARNING, "the agent declares no version"),
     Rule("knowledge-missing", _WARNING, "a listed knowledge file is not in the image"),
     Rule("copied-twice", _WARNING, "two COPYs write one file, and the later one wins"),

@@ -30,6 +30,13 @@ spec:
     memory: {level: SMART}
 """
 
+CHILD = """\
+apiVersion: agent/v1
+kind: AgentDefinition
+metadata: {name: child, version: 1.0.0, parent: coordinator_agent@1.4.0}
+spec: {}
+"""
+
 
 def definition(workshop: Workshop, agentfile: str, **options: Any) -> Any:
     """The compiled definition of a build."""
@@ -74,6 +81,40 @@ def test_an_interface_by_name_of_a_definition(workshop: Workshop) -> None:
     assert made["metadata"]["version"] == "1.4.0"
     assert made["spec"]["interface"] == "I coordinate.\n"
     assert "behavior" not in made["spec"]
+
+
+def test_an_interface_by_what_a_definition_calls_itself(workshop: Workshop) -> None:
+    """The specification writes `INTERFACE coordinator_agent` beside `coordinator.agentdef`."""
+    text = "FROM scratch\nINTERFACE coordinator_agent\n"
+    workshop.write("broken.agentdef", "metadata: {name: somebody_else\n")
+    workshop.write("child.agentdef", CHILD)
+    workshop.write("deep/coordinator.agentdef", FULL.replace("I coordinate", "I hide"))
+    assert definition(workshop, text)["metadata"]["version"] == "0.0.0", "only the root counts"
+    workshop.write("coordinator.agentdef", FULL)
+    made = definition(workshop, text)
+    assert made["metadata"]["version"] == "1.4.0", "a build before it was there is not replayed"
+    assert made["spec"]["interface"] == "I coordinate.\n"
+    workshop.write("coordinator.agentdef", FULL.replace("I coordinate", "I lead"))
+    assert definition(workshop, text)["spec"]["interface"] == "I lead.\n"
+    workshop.write("coordinator_agent.agentdef", FULL.replace("1.4.0", "2.0.0"))
+    assert definition(workshop, text)["metadata"]["version"] == "2.0.0", "the file name goes first"
+
+
+def test_an_interface_that_two_definitions_claim(workshop: Workshop) -> None:
+    workshop.write("one.agentdef", FULL)
+    workshop.write("two.agentdef", FULL.replace("1.4.0", "1.5.0"))
+    line, message = fault(workshop, "FROM scratch\nINTERFACE coordinator_agent\n")
+    assert (line, message) == (2, "one.agentdef and two.agentdef are both called coordinator_agent")
+
+
+def test_an_interface_whose_definition_is_broken(workshop: Workshop) -> None:
+    """Taking the name for a mere name would hide the mistake."""
+    workshop.write("one.agentdef", "metadata: {name: coordinator_agent\n")
+    text = "FROM scratch\nINTERFACE coordinator_agent\n"
+    (found,) = workshop.faults(text).faults
+    assert found.file == "one.agentdef"
+    workshop.write("two.agentdef", FULL)
+    assert definition(workshop, text)["metadata"]["version"] == "1.4.0"
 
 
 def test_an_interface_by_a_mere_name_keeps_that_of_the_base(workshop: Workshop) -> None:

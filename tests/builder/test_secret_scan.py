@@ -60,6 +60,7 @@ def test_all_findings_are_told_at_once(workshop: Workshop) -> None:
         (f"FROM scratch\nINTERFACE h\nCOPY <<E /agent/files/x\none\n{KEY}\nE\n", "Agentfile:5:1"),
         (f"FROM scratch\nINTERFACE <<EOF\nCall me with {KEY}\nEOF\n", "Agentfile:3:14"),
         ("FROM scratch\nDEFINITION a.agentdef\n", "a.agentdef:7:17"),
+        ("FROM scratch\nINTERFACE called_a\n", "a.agentdef:7:17"),
         ("FROM scratch\nINTERFACE text.md\n", "text.md:1:5"),
         (("FROM scratch AS one\nCOPY data /agent/files/\nFROM scratch\n"
          "COPY --from=one /agent/files /agent/files/\nINTERFACE h\n"), "data/x.json:1:7"),
@@ -72,8 +73,8 @@ def test_everything_that_goes_into_an_image_is_scanned(
     workshop.write("text.md", f"Use {KEY}\n")
     workshop.write(
         "a.agentdef",
-        "apiVersion: agent/v1\nkind: AgentDefinition\nmetadata:\n  name: a\n  version: 1.0.0\n"
-        f"spec:\n  interface: \"x {KEY}\"\n",
+        "apiVersion: agent/v1\nkind: AgentDefinition\nmetadata:\n  name: called_a\n"
+        f"  version: 1.0.0\nspec:\n  interface: \"x {KEY}\"\n",
     )  # fmt: skip
     assert places(denied(workshop, agentfile))[0] == f"{place} secret/openai-key"
 

@@ -244,22 +244,28 @@ def test_an_interface_is_told_of_where_it_is_written(lint: Lint):
     assert (found["line"], found["width"]) == (3, len("INTERFACE"))
 
 
-def test_a_definition_under_another_file_name_is_told_of(lint: Lint):
+def test_a_definition_under_another_file_name_is_looked_at(lint: Lint):
     definition = (
-        "apiVersion: agent/v1\nkind: AgentDefinition\nmetadata: {name: NAME, version: 1.0.0}\n"
+        "apiVersion: agent/v1\nkind: AgentDefinition\nmetadata: {name: talker, version: 1.0.0}\n"
     )
-    text = f"{definition}spec: {{interface: takes input and gives output}}\n"
     files = {
         "Agentfile": "FROM scratch\nINTERFACE talker\n",
-        "bot.agentdef": text.replace("NAME", "talker"),
-        "other.agentdef": text.replace("NAME", "other"),
+        "bot.agentdef": f"{definition}spec: {{interface: takes input}}\n",
     }
-    (found,) = [each for each in lint(files) if each["rule"] == "interface-elsewhere"]
-    assert (found["line"], found["column"], found["width"]) == (2, 11, len("talker"))
-    assert "bot.agentdef is not taken" in found["message"]
-    assert "DEFINITION bot.agentdef" in found["hint"]
-    left = lint({"talker.agentdef": text.replace("NAME", "talker")})
-    assert "interface-elsewhere" not in {each["rule"] for each in left}
+    (found,) = lint(files)
+    assert (found["rule"], found["file"], found["line"]) == (
+        "interface-headings",
+        "bot.agentdef",
+        4,
+    )
+    two = lint({"other.agentdef": f"{definition}spec: {{}}\n"})
+    (found,) = [each for each in two if each["severity"] == "error"]
+    assert (found["rule"], found["line"]) == ("build-invalid", 2)
+    assert "bot.agentdef and other.agentdef are both called talker" in found["message"]
+    (broken,) = lint(
+        {"other.agentdef": "[", "bot.agentdef": "metadata: {name: talker\n"}, "-f", "Agentfile"
+    )[:1]
+    assert broken["rule"] == "definition-invalid"
 
 
 def test_rules_are_switched_off(lint: Lint, agent: Agent):
@@ -301,7 +307,7 @@ def test_comments_in_definitions_count_but_not_those_of_texts(lint: Lint):
 
 
 def test_every_rule_is_in_the_table_of_bad_files_or_tested_here():
-    here = {"interface-elsewhere", "knowledge-unlisted", "large-file"}
+    here = {"knowledge-unlisted", "large-file"}
     tabled = {bad.rule.rstrip("/").partition("/")[0] for bad in BAD.values()}
     named = {name.partition("/")[0] for name in RULES} - here
     assert named <= tabled

@@ -58,3 +58,19 @@ def test_the_agentfile_lints_without_an_error(agent: Agent, files: list[str], co
     samples.write_coordinator(context)
     found = agent("lint", "--format", "json").json
     assert {each["severity"] for each in found} == {"warning"}
+
+
+def test_the_agentfile_takes_the_interface_of_the_definition(
+    agent: Agent, files: list[str], context: Path
+):
+    """`INTERFACE coordinator_agent` means what `coordinator.agentdef` calls itself."""
+    base = context.parent / "base"
+    base.mkdir()
+    (base / "Agentfile").write_text("FROM scratch\nINTERFACE base_agent\n")
+    agent("build", "-q", "-t", "base_agent:latest", base)
+    samples.write_coordinator(context)
+    agent("build", "-q", "-t", "coordinator:1.0", ".")
+    made = agent("inspect", "coordinator:1.0").json["definition"]
+    assert made["metadata"]["name"] == "coordinator_agent"
+    assert made["metadata"]["version"] == "1.0.0"
+    assert made["spec"]["interface"].startswith("## ")
