@@ -78,8 +78,9 @@ def compare_settings(
 
 def compare_sets(before: list[str], after: list[str], stem: str) -> Iterator[Change]:
     """`STEM.added` and `.removed` of texts whose order says nothing."""
-    yield from (change(f"{stem}.removed", text) for text in before if text not in set(after))
-    yield from (change(f"{stem}.added", text) for text in after if text not in set(before))
+    old, new = frozenset(before), frozenset(after)
+    yield from (change(f"{stem}.removed", text) for text in before if text not in new)
+    yield from (change(f"{stem}.added", text) for text in after if text not in old)
 
 
 def flat(document: Json) -> dict[str, Json]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from agentoci.release.textdiff import (
     diff_bytes,
     diff_texts,
 )
+from agentoci.release.view import AgentView
 from agentoci.release.wording import describe_values
 from tests.definition.samples import written_definitions
 from tests.release.agents import MemoryFiles, agent, changes, diff, found
@@ -83,6 +85,18 @@ def test_files_that_come_go_and_change() -> None:
         "file.changed agent/tools/run.sh": "PATCH",
         "file.added agent/other": "PATCH",
     }
+
+
+def test_long_lists_are_compared_in_linear_time() -> None:
+    def bot(start: int) -> AgentView:
+        principles = [f"rule {number}" for number in range(start, start + 20_000)]
+        return agent({"spec": {"knowledge": {"principles": principles}}})
+
+    before, after = bot(0), bot(1)
+    began = time.perf_counter()
+    subjects = {change.subject for change in changes(before, after)}
+    assert time.perf_counter() - began < 5
+    assert subjects == {"rule 0", "rule 20000"}
 
 
 def test_a_file_that_moved_is_no_loss() -> None:
