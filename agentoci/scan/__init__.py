@@ -4,5 +4,5 @@ Pure functions over bytes. `content.scan_content` is the way in; `names.name_fin
 names. The way of a secret: `runs` (pre-filter) → `secrets` (literals, then the patterns of `tokens`
 and `keyed`) → `judging` (entropy, placeholders).
 
-Imports `_internal` only.
+May import `_internal`, `errors`.
 """
