@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from agentoci._internal import files, limits
 from agentoci.api.pinning import lock_path
-from agentoci.api.resolving import Resolving
+from agentoci.api.resolving import Resolving, place_of
 from agentoci.builder.options import BuildOptions
 from agentoci.content.protocols import ContentNotFound
-from agentoci.errors import NotFound
+from agentoci.errors import Invalid, NotFound
 from agentoci.release.drift import Change, LockDrift, changes, drifted
 from agentoci.release.lock import LOCK_FILE, Lock, Pin, PinKind
 from agentoci.spec.reference import Reference
@@ -28,6 +28,10 @@ class NoLock(NotFound):
     """There is no lock, and it is needed."""
 
 
+class LockUnreadable(Invalid):
+    """What is called as the lock is, is no file."""
+
+
 class NotLocked(NotFound):
     """A name that was given is not in the lock."""
 
@@ -36,8 +40,8 @@ class NotLocked(NotFound):
 class Locked:
     """What locking did: the lock, what changed, and how many requests registries got.
 
-    `is_written` tells whether the file changed; `unpushed` are agents that only the local store
-    has, so that nobody else can install them.
+    `is_written` tells whether the file changed; `unpushed` are the names of what only the local
+    store has, so that nobody else can install it.
     """
 
     path: Path
@@ -57,11 +61,13 @@ class Installed:
 
 
 def read_lock(path: Path) -> Lock | None:
-    """The lock, None when there is none; raises SourceFaults."""
+    """The lock, None when there is none; raises SourceFaults, LockUnreadable."""
     try:
-        content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES + 1)
+        content = files.read_regular(path, limits.MAX_DEFINITION_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as exc:
+        raise LockUnreadable(f"{path}: {exc.strerror}", hint="remove it") from exc
     return Lock.parse(content, file=str(path))
 
 
@@ -96,7 +102,7 @@ def make_lock(
         tuple(changes(old, made)),
         is_written,
         (engine.client.requests if engine.has_client else 0) - before,
-        tuple(pin.name for pin in made.pins if _is_unpushed(engine, pin)),
+        tuple(pin.name for pin in made.pins if place_of(pin) is not None),
     )
 
 
@@ -189,10 +195,6 @@ def _install(engine: Engine, pin: Pin) -> Installed:
     return Installed(pin, is_new=here is None)
 
 
-def _is_unpushed(engine: Engine, pin: Pin) -> bool:
-    return not pin.reference.startswith("oci:") and not engine.transfers.has_registry(pin.reference)
-
-
 def _kept(old: Lock, upgrade: Collection[str]) -> Lock:
     """The pins that are to stay; raises NotLocked for a name that no pin has."""
     if EVERYTHING in upgrade:
@@ -212,4 +214,9 @@ def _kept(old: Lock, upgrade: Collection[str]) -> Lock:
 
 
 def _is_called(pin: Pin, name: str) -> bool:
-    return name in (pin.name, pin.reference, pin.reference.partition(":")[0])
+    known = {pin.name, pin.reference}
+    if not pin.reference.startswith("oci:"):
+        known.add(Reference.parse(pin.reference).name)
+    if pin.kind is PinKind.IMAGE:
+        known.add(pin.name.rpartition(":")[0])
+    return name in known

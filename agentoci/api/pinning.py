@@ -13,15 +13,22 @@ from typing import Any
 
 from agentoci._internal import files, limits
 from agentoci.builder.options import BuildOptions, Pins
+from agentoci.errors import AgentociError
 from agentoci.release.lock import LOCK_FILE, Lock, PinKind
 from agentoci.spec.jsonio import Json
+from agentoci.spec.reference import Reference
 
-__all__ = ["LOCK_FILE", "lock_path", "pins_of", "read_pins"]
+__all__ = ["LOCK_FILE", "lock_path", "pinned_text", "pins_of", "read_pins"]
 
 
 def lock_path(context: Path, options: BuildOptions) -> Path:
     """Where the lock of a build is: beside the Agentfile."""
     return (options.file.parent if options.file else context) / LOCK_FILE
+
+
+def pinned_text(reference: str, digest: str) -> str:
+    """`HOST/NAME@DIGEST`: how a pin's image is found here, or pulled; raises InvalidReference."""
+    return f"{Reference.parse(reference).name}@{digest}"
 
 
 def pins_of(lock: Lock) -> Pins:
@@ -41,9 +48,12 @@ def pins_of(lock: Lock) -> Pins:
 def read_pins(path: Path) -> Pins | None:
     """The pins of a file; None when it is missing, or no lock that was checked before."""
     try:
-        content = files.read_at_most(path, limits.MAX_DEFINITION_BYTES)
+        content = files.read_regular(path, limits.MAX_DEFINITION_BYTES)
         return _gathered(json.loads(content)["pins"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (
+        *(AgentociError, OSError, ValueError, KeyError, TypeError),
+        *(AttributeError, RecursionError),
+    ):
         return None
 
 
@@ -52,7 +62,7 @@ def _gathered(pins: Iterable[dict[str, Any]]) -> Pins:
     requirements: dict[str, dict[str, Json]] = {}
     for pin in pins:
         if pin["kind"] == PinKind.IMAGE.value:
-            images[str(pin["name"])] = str(pin["digest"])
+            images[str(pin["name"])] = pinned_text(pin["reference"], pin["digest"])
         else:
             made = {key: str(pin[key]) for key in ("digest", "reference")}
             version = pin.get("version")

@@ -120,17 +120,19 @@ class Context:
             if found is None:
                 raise SourceMissing(f"{pattern!r} is not in the context", hint=self._hint(clean))
             return [found]
-        matched = sorted(self._match(clean.split("/"), ""), key=lambda f: f.path)
+        matched = sorted(self._match(clean.split("/")), key=lambda f: f.path)
         if not matched:
             raise SourceMissing(f"{pattern!r} matches nothing in the context")
         return matched
 
     def walk(self, folder: str) -> Iterator[ContextFile]:
         """Everything below a folder, links not followed; the folder itself is left out."""
-        for entry in self.listing(folder):
+        waiting = self.listing(folder)[::-1]  # no recursion: folders may nest deeper than the stack
+        while waiting:
+            entry = waiting.pop()
             yield entry
             if entry.is_folder:
-                yield from self.walk(entry.path)
+                waiting += self.listing(entry.path)[::-1]
 
     def listing(self, folder: str) -> list[ContextFile]:
         """The entries of one folder by name, without what is ignored."""
@@ -154,24 +156,33 @@ class Context:
             if not ignored(prefix + name, stat.S_ISDIR(mode))
         ]
 
-    def _match(self, parts: list[str], folder: str) -> Iterator[ContextFile]:
-        first, *rest = parts
-        while first == "**" and rest[:1] == ["**"]:
-            rest = rest[1:]
-        if first == "**":
-            yield from self._match(rest or ["*"], folder)
-            for entry in self.listing(folder):
-                if entry.is_folder:
-                    yield from self._match([first, *rest], entry.path)
-            return
-        expression = re.compile(part_expression(first), re.DOTALL)
-        for entry in self.listing(folder):
-            if not expression.fullmatch(entry.path.rpartition("/")[2]):
-                continue
-            if not rest:
-                yield entry
-            elif entry.is_folder:
-                yield from self._match(rest, entry.path)
+    def _match(self, parts: list[str]) -> Iterator[ContextFile]:
+        """What the parts of a pattern match, from the top down; every place is tried once.
+
+        A place is a folder and the number of the part that its entries are held against.
+        """
+        if parts[-1] == "**":
+            parts = [*parts, "*"]
+        waiting, seen = [("", 0)], {("", 0)}
+        while waiting:
+            folder, at = waiting.pop()
+            if parts[at] == "**":
+                inner = [(folder, at + 1)]
+                inner += [(entry.path, at) for entry in self.listing(folder) if entry.is_folder]
+            else:
+                found = self._fitting(folder, parts[at])
+                if at + 1 == len(parts):
+                    yield from found
+                    continue
+                inner = [(entry.path, at + 1) for entry in found if entry.is_folder]
+            waiting += [place for place in inner if place not in seen]
+            seen.update(inner)
+
+    def _fitting(self, folder: str, part: str) -> list[ContextFile]:
+        """The entries of a folder whose names fit one part of a pattern."""
+        expression = re.compile(part_expression(part), re.DOTALL)
+        listed = self.listing(folder)
+        return [f for f in listed if expression.fullmatch(f.path.rpartition("/")[2])]
 
     def _hint(self, path: str) -> str | None:
         import difflib

@@ -50,7 +50,7 @@ def read_rules(context: Path) -> Ignored:
     """The rules of a context; raises Invalid when `.agentignore` cannot be read as text."""
     path = context / NAME
     try:
-        raw = files.read_at_most(path, limits.MIB)
+        raw = files.read_regular(path, limits.MIB)
     except FileNotFoundError:
         return _left_out_by_default
     except OSError as exc:
@@ -117,13 +117,29 @@ def _parse(line: str) -> _Rule | None:
 
 
 def _path_expression(parts: Sequence[str]) -> Iterator[str]:
-    """`**` as a part of its own spans folders; at the end it is everything inside."""
-    for number, part in enumerate(parts, 1):
-        is_last = number == len(parts)
+    """`**` as a part of its own spans folders; at the end it is everything inside.
+
+    What stands between two of them is taken where it first occurs, so that their number costs no
+    time.
+    """
+    first, *groups = _between_double_stars(parts)
+    yield "/".join(map(part_expression, first)) + ("/" if first and groups else "")
+    for number, group in enumerate(groups, 1):
+        inner = "/".join(map(part_expression, group))
+        if number == len(groups):
+            yield f"(?:.*/)?{inner}" if group else ".+"
+        elif group:
+            yield f"(?>(?:.*?/)??{inner}/)"
+
+
+def _between_double_stars(parts: Sequence[str]) -> list[list[str]]:
+    groups: list[list[str]] = [[]]
+    for part in parts:
         if part == "**":
-            yield ".+" if is_last else "(?:.*/)?"
+            groups.append([])
         else:
-            yield part_expression(part) + ("" if is_last else "/")
+            groups[-1].append(part)
+    return groups
 
 
 def _without_trailing_blanks(line: str) -> str:

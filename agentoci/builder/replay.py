@@ -193,7 +193,7 @@ def tags_of(names: Sequence[str], wanted: str) -> list[str]:
 
 def _digest_of(path: Path) -> str | None:
     try:
-        return hashlib.sha256(files.read_at_most(path, limits.MIB)).hexdigest()
+        return hashlib.sha256(files.read_regular(path, limits.MIB)).hexdigest()
     except OSError:
         return None
 

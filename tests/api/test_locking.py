@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,14 @@ import pytest
 from agentoci import Engine, read_settings
 from agentoci.api.agentsources import AgentSources
 from agentoci.api.builds import BuildOptions
-from agentoci.api.locking import EVERYTHING, Locked, check_lock, make_lock
+from agentoci.api.locking import (
+    EVERYTHING,
+    Locked,
+    LockUnreadable,
+    check_lock,
+    install,
+    make_lock,
+)
 from agentoci.api.pinning import pins_of, read_pins
 from agentoci.errors import AgentociError
 from agentoci.registry.errors import RegistryUnreachable
@@ -303,3 +311,15 @@ def test_all_is_asked_for_once_in_waves(desk: Desk, fake: FakeRegistry) -> None:
         [candidate] = sources.versions("a", None)
         assert sources.read(candidate) is not None
         assert len(fake.requests()) == 4
+
+
+def test_a_lock_that_is_no_file_is_refused(desk: Desk) -> None:
+    """A pipe was waited for."""
+    desk.require()
+    os.mkfifo(desk.context / "agent.lock")
+    with desk.engine() as engine:
+        for verb in (check_lock, make_lock, install):
+            with pytest.raises(LockUnreadable, match="not a regular file"):
+                verb(engine, desk.context, BuildOptions())
+        with pytest.raises(LockUnreadable):
+            engine.builds.build(desk.context, BuildOptions())

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import fnmatch
+import os
+import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agentoci.builder.context import Context
-from agentoci.builder.ignore import DEFAULTS, read_rules
+from agentoci.builder.context import Context, SourceMissing
+from agentoci.builder.ignore import DEFAULTS, _path_expression, read_rules
+from agentoci.builder.patterns import part_expression
 from agentoci.errors import Invalid
 from tests.builder.workshop import Workshop
 
@@ -121,7 +126,7 @@ def test_an_ignored_source_is_explained(workshop: Workshop) -> None:
     [
         (b"\xff\xfe", "not UTF-8 text"),
         (b"#" * (2**20 + 1), "larger than 1 MiB"),
-        (None, "Is a directory"),
+        (None, "not a regular file"),
     ],
 )
 def test_a_file_of_rules_that_is_none(
@@ -235,3 +240,80 @@ def left_by_us(folder: Path, rules: list[str]) -> set[str]:
 @example(["a\\ "])
 def test_rules_mean_what_they_mean_to_git(tree: Path, rules: list[str]) -> None:
     assert left_by_us(tree, rules) == left_by_git(tree, rules)
+
+
+# Patterns by hostile hands
+
+_STARRED = st.lists(st.sampled_from(["*", "a", "b", "?", "[ab]"]), max_size=8).map("".join)
+_DEEP = st.lists(st.sampled_from(["**", "a", "b", "*", "a*b", "?"]), min_size=1, max_size=6)
+
+
+@given(_STARRED, st.text("ab", max_size=8))
+def test_stars_match_what_they_match_in_a_shell(pattern: str, name: str) -> None:
+    found = re.fullmatch(part_expression(pattern), name) is not None
+    assert found == fnmatch.fnmatchcase(name, pattern)
+
+
+def naively(parts: Sequence[str], path: Sequence[str]) -> bool:
+    """What `**` means, by trying all that it can stand for."""
+    if not parts:
+        return not path
+    if parts[0] != "**":
+        return (
+            bool(path) and fnmatch.fnmatchcase(path[0], parts[0]) and naively(parts[1:], path[1:])
+        )
+    if all(part == "**" for part in parts):
+        return bool(path)
+    return any(naively(parts[1:], path[at:]) for at in range(len(path) + 1))
+
+
+@given(_DEEP, st.lists(st.sampled_from(["a", "b", "ab", "aab"]), min_size=1, max_size=6))
+def test_double_stars_match_any_folders(parts: list[str], path: list[str]) -> None:
+    expression = "".join(_path_expression(parts))
+    found = re.compile(expression, re.DOTALL).fullmatch("/".join(path)) is not None
+    assert found == naively(parts, path)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name"),
+    [
+        ("*a" * 40 + "b", "a" * 200),
+        ("*?" * 60 + "b", "a" * 200),
+        ("**/" * 40 + "x/y", "d/" * 60 + "z"),
+        ("**/d/" * 30 + "x", "d/" * 60 + "z"),
+        ("/**/*d*/" * 20 + "x", "ddd/" * 60 + "z"),
+    ],
+)
+def test_no_rule_takes_for_ever(tmp_path: Path, rule: str, name: str) -> None:
+    """A folder of somebody else's brings its rules along: these took longer than the sun lasts."""
+    (tmp_path / ".agentignore").write_text(rule + "\n")
+    assert not read_rules(tmp_path)(name, False)
+
+
+@given(_DEEP)
+def test_sources_match_as_rules_do(tree: Path, parts: list[str]) -> None:
+    context = Context(tree / "tree", ignored=lambda _name, _folder: False)
+    there = [entry.path for entry in context.walk("")]
+    expected = sorted(path for path in there if naively(parts, path.split("/")))
+    assert sorted(entry.path for entry in context._match(parts)) == expected
+
+
+def test_folders_nest_deeper_than_the_stack(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    deepest = os.open(tmp_path / "deep", os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=deepest)
+        inner = os.open("d", os.O_RDONLY, dir_fd=deepest)
+        os.close(deepest)
+        deepest = inner
+    os.close(deepest)
+    context = Context(tmp_path / "deep", ignored=lambda _name, _folder: False)
+    assert sum(entry.is_folder for entry in context.walk("")) == 1500
+    with pytest.raises(SourceMissing):
+        context.expand("**/d/" * 12 + "x")
+
+
+def test_rules_in_a_pipe_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / ".agentignore")
+    with pytest.raises(Invalid, match="not a regular file"):
+        read_rules(tmp_path)

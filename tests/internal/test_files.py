@@ -12,6 +12,7 @@ import pytest
 
 from agentoci._internal.files import (
     read_at_most,
+    read_regular,
     remove_tree,
     replacing,
     sync_folder,
@@ -195,3 +196,25 @@ def test_a_tree_that_cannot_go_is_an_error(own: Path) -> None:
     with pytest.raises(PermissionError):
         remove_tree(own / "tree")
     own.chmod(0o755)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder", "link to a pipe"])
+def test_what_is_no_file_is_not_read(tmp_path: Path, kind: str) -> None:
+    """A pipe would be waited for, and a device never ends."""
+    path = tmp_path / "x"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        path.symlink_to("pipe") if kind.startswith("link") else (tmp_path / "pipe").rename(path)
+    with pytest.raises(OSError, match="not a regular file"):
+        read_regular(path, 10)
+
+
+def test_of_a_file_no_more_is_read_than_tells_that_it_is_too_large(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(bytes(100))
+    assert len(read_regular(tmp_path / "x", 10)) == 11
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "y", 10)
