@@ -27,7 +27,7 @@ from agentoci.agentfile.nodes import (
     SourcePath,
     Stage,
 )
-from agentoci.agentfile.parser import parse
+from agentoci.agentfile.parser import Readable, parse, parse_readable
 from agentoci.agentfile.places import Place
 from agentoci.agentfile.printer import render
 
@@ -46,10 +46,12 @@ __all__ = [
     "Label",
     "Node",
     "Place",
+    "Readable",
     "Require",
     "Set",
     "SourcePath",
     "Stage",
     "parse",
+    "parse_readable",
     "render",
 ]

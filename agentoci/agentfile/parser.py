@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from agentoci.agentfile.assignments import parse_arg, parse_env, parse_label, parse_set
@@ -11,7 +12,7 @@ from agentoci.agentfile.context import Context, InstructionParser, Settings
 from agentoci.agentfile.contract import parse_definition, parse_interface, parse_require
 from agentoci.agentfile.copying import parse_copy
 from agentoci.agentfile.hints import near_miss, unknown_instruction
-from agentoci.agentfile.nodes import Agentfile, Arg
+from agentoci.agentfile.nodes import SCRATCH, Agentfile, Arg, Base, Stage
 from agentoci.agentfile.places import Mistake, Place, Text, fault_at
 from agentoci.agentfile.scope import Budget, Scope
 from agentoci.agentfile.stages import OpenStage, named_by, operands_of, read_base, read_name
@@ -36,6 +37,7 @@ _PARSERS: Final[Mapping[str, InstructionParser]] = {
     "HEALTHCHECK": parse_healthcheck,
 }
 _INSTRUCTIONS: Final = ("FROM", *_PARSERS)
+_ALL: Final = frozenset(_INSTRUCTIONS)
 _START: Final = Text.of_line("", Place(1, 1))
 _FROM_HINT: Final = "begin with FROM NAME:TAG or FROM scratch; only ARG may stand before it"
 _ONCE: Final = frozenset({"INTERFACE", "DEFINITION", "ENTRYPOINT", "HEALTHCHECK"})
@@ -63,6 +65,34 @@ def parse(
     return agentfile
 
 
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What can be read of a file, whatever its faults.
+
+    `agentfile` is None when nothing can. `lost` are the keywords of the instructions that it is
+    without: nobody can tell whether what they say is missing. Where FROM is lost, a stage that
+    had a bad one, or none, starts from `scratch`.
+    """
+
+    agentfile: Agentfile | None
+    lost: frozenset[str]
+
+
+def parse_readable(
+    text: str | bytes, *, file: str = "Agentfile", build_args: Mapping[str, str] | None = None
+) -> Readable:
+    """Read an Agentfile that has faults, without the instructions that have them.
+
+    Which faults these are `parse` says; of build arguments those count that are text.
+    """
+    given = {name: value for name, value in (build_args or {}).items() if not _fault_of(value)}
+    try:
+        lines = read_lines(text, file=file)
+    except SourceFaults:
+        return Readable(None, _ALL)
+    return _Reader(file, lines, given, _by_definition).read_on()
+
+
 def _by_definition(key: str, text: str) -> Json:
     from agentoci.definition.settings import resolve_setting
 
@@ -71,10 +101,16 @@ def _by_definition(key: str, text: str) -> Json:
 
 def _check_values(given: Mapping[str, str]) -> None:
     for name, value in given.items():
-        if any(char in value for char in "\0\r\n"):
-            raise Invalid(f"build argument {name!r} holds a line break or a NUL character")
-        if any("\ud800" <= char <= "\udfff" for char in value):
-            raise Invalid(f"build argument {name!r} is not UTF-8")
+        if fault := _fault_of(value):
+            raise Invalid(f"build argument {name!r} {fault}")
+
+
+def _fault_of(value: str) -> str | None:
+    if any(char in value for char in "\0\r\n"):
+        return "holds a line break or a NUL character"
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        return "is not UTF-8"
+    return None
 
 
 def _check_declared(given: Mapping[str, str], declared: frozenset[str]) -> None:
@@ -101,6 +137,8 @@ class _Reader:
         self._names: dict[str, int] = {}
         self._stray: OpenStage | None = None
         self._all_names: list[str | None] = []
+        self._lost: set[str] = set()
+        self._told = 0
         self._global_context = self._context(self._globals)
 
     @property
@@ -112,22 +150,54 @@ class _Reader:
 
     def read(self) -> Agentfile:
         """The whole file; raises SourceFaults."""
+        self._read()
+        self._raise_faults()
+        stages = tuple(stage.close(stage.base) for stage in self._stages if stage.base)
+        return self._agentfile(stages)
+
+    def read_on(self) -> Readable:
+        """What is left of the file without the instructions that have faults."""
+        try:
+            self._read()
+        except SourceFaults:  # too many
+            self._lost |= _ALL
+        opened = self._stages or ([self._stray] if self._stray else [])
+        stages = tuple(map(_closed, opened))
+        return Readable(self._agentfile(stages) if stages else None, frozenset(self._lost))
+
+    def _agentfile(self, stages: tuple[Stage, ...]) -> Agentfile:
+        return Agentfile(self._file, self._lines, tuple(self._global_args), stages)
+
+    def _read(self) -> None:
         try:
             check_syntax(self._lines[0])
             self._read_statements()
         except Mistake as mistake:  # one that makes reading on pointless
             self._report(mistake)
-        self._raise_faults()
-        stages = tuple(stage.close(stage.base) for stage in self._stages if stage.base)
-        return Agentfile(self._file, self._lines, tuple(self._global_args), stages)
 
     def _read_statements(self) -> None:
         statements = tuple(Tokenizer(self._lines, self._report).statements())
+        if self._faults:  # it is not known where an instruction ends
+            self._lost |= _ALL
         self._all_names = [named_by(each) for each in statements if each.keyword == "FROM"]
         for statement in statements:
+            self._told = len(self._faults)
             self._global_context.attempt(self._statement, statement)
+            if len(self._faults) > self._told:
+                self._lose(statement)
         if not self._stages and not self._faults:
             raise Mistake(_START, 0, 1, "the file has no FROM", hint=_FROM_HINT)
+
+    def _lose(self, statement: Statement) -> None:
+        """Do without an instruction that has faults."""
+        keyword = statement.keyword
+        if keyword not in _INSTRUCTIONS:
+            keyword = near_miss(keyword, _INSTRUCTIONS) or keyword
+        self._lost.add(keyword)
+        stage = self._stages[-1] if self._stages else self._stray
+        if stage is not None:
+            stage.instructions = [i for i in stage.instructions if i.place != statement.place]
+        self._global_args = [arg for arg in self._global_args if arg.place != statement.place]
 
     def _statement(self, statement: Statement) -> None:
         if statement.keyword == "FROM":
@@ -164,6 +234,8 @@ class _Reader:
             self._stray = self._thrown_away(statement)
             mistake = statement.mistake(f"{statement.keyword} before FROM", hint=_FROM_HINT)
             self._report(mistake)
+            self._told += 1  # it is not this instruction's fault
+            self._lost.add("FROM")
         return self._stray
 
     def _open_stage(self, statement: Statement) -> None:
@@ -208,3 +280,7 @@ class _Reader:
     def _raise_faults(self) -> None:
         if self._faults:
             raise SourceFaults(self._faults)
+
+
+def _closed(stage: OpenStage) -> Stage:
+    return stage.close(stage.base or Base(SCRATCH, None, place=stage.statement.place))

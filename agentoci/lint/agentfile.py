@@ -28,7 +28,8 @@ def check(subject: Subject) -> None:
     if agentfile is None or subject.is_made_up:
         return
     _unused_args(subject, agentfile)
-    _unused_stages(subject, agentfile)
+    if subject.knows("FROM", "COPY"):
+        _unused_stages(subject, agentfile)
     for stage in agentfile.stages:
         _base(subject, stage)
         _requirements(subject, stage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Final
 
 from agentoci.agentfile import Agentfile, Place, Stage
 from agentoci.builder.compiling import Compiled, Compiler
@@ -12,10 +13,12 @@ from agentoci.builder.lineages import Ground
 from agentoci.definition.parents import ParentMissing
 from agentoci.definition.problems import Problem
 from agentoci.definition.read import InvalidDefinition
-from agentoci.errors import AgentociError, Fault, SourceFaults
-from agentoci.lint.findings import Severity
+from agentoci.errors import AgentociError, SourceFaults
 from agentoci.lint.local import Local
 from agentoci.lint.subject import Subject
+
+_COMPILED: Final = ("FROM", "DEFINITION", "INTERFACE", "SET", "REQUIRE", "LABEL")
+"""What a definition is compiled from: without one of them it may be at fault for that alone."""
 
 
 def compile_stage(subject: Subject, agentfile: Agentfile, local: Local) -> None:
@@ -25,6 +28,15 @@ def compile_stage(subject: Subject, agentfile: Agentfile, local: Local) -> None:
     """
     with reporting(subject, agentfile, local):
         subject.document = _compiled(subject, agentfile, agentfile.final, local).document
+    _note_draft(subject)
+
+
+def _note_draft(subject: Subject) -> None:
+    """What cannot be compiled is looked at as far as it goes."""
+    if subject.document is None:
+        for located in subject.definitions.values():
+            if isinstance(located.data, dict):
+                subject.draft = located.data
 
 
 @contextmanager
@@ -36,19 +48,20 @@ def reporting(subject: Subject, agentfile: Agentfile | None, local: Local) -> It
         for fault in exc.faults:
             is_own = agentfile is not None and fault.file == agentfile.file
             file = subject.file if is_own else subject.shown(fault.file)
-            _add(subject, "build-invalid", replace(fault, file=file))
+            subject.add_cause("build-invalid", replace(fault, file=file))
     except InvalidDefinition as exc:
         subject.document = exc.document
-        for problem in exc.problems:
-            _report(subject, problem)
+        if subject.knows(*_COMPILED):
+            for problem in exc.problems:
+                _report(subject, problem)
     except ParentMissing as exc:
         if not local.missing:
             fault = subject.at_nearest(("metadata", "parent"), exc.message, hint=exc.hint)
-            _add(subject, "build-invalid", fault)
+            subject.add_cause("build-invalid", fault)
     except AgentociError as exc:
         place = agentfile.final.place if agentfile else Place(1, 1)
         fault = subject.at_instruction(place, exc.message, width=len("FROM"), hint=exc.hint)
-        _add(subject, "build-invalid", fault)
+        subject.add_cause("build-invalid", fault)
 
 
 def note_missing_parents(subject: Subject, local: Local) -> None:
@@ -80,11 +93,4 @@ def _compiled(subject: Subject, agentfile: Agentfile, stage: Stage, local: Local
 def _report(subject: Subject, problem: Problem) -> None:
     rule = "constraint-false" if problem.path[-1:] == ("validation",) else "build-invalid"
     fault = subject.at_value(problem.path, str(problem), hint=problem.hint, at_key=problem.at_key)
-    _add(subject, rule, fault)
-
-
-def _add(subject: Subject, rule: str, fault: Fault) -> None:
-    """Report it unless an error has been found on this line: then this follows from that."""
-    errors = [known.fault for known in subject.findings if known.severity is Severity.ERROR]
-    if all((known.file, known.line) != (fault.file, fault.line) for known in errors):
-        subject.add(rule, fault)
+    subject.add_cause(rule, fault)

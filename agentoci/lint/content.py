@@ -83,6 +83,7 @@ def _texts(subject: Subject) -> Iterator[str]:
     """Definitions, and files that INTERFACE names."""
     yield from subject.definitions
     yield from subject.others
+    yield from subject.unread
     for stage in subject.agentfile.stages if subject.agentfile else ():
         for instruction in stage.instructions:
             if isinstance(instruction, Interface) and instruction.kind == "file":

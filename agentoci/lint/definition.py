@@ -26,6 +26,7 @@ class _Idle(NamedTuple):
     value: Json
 
 
+_INTERFACE: Final = ("spec", "interface")
 _MEMORY: Final = ("spec", "behavior", "memory")
 _LEARNING: Final = ("spec", "behavior", "learning")
 _EXECUTION: Final = ("spec", "behavior", "execution")
@@ -40,16 +41,25 @@ _IDLE: Final = (
 
 def check(subject: Subject) -> None:
     """Run all rules of this module."""
-    document = subject.document
-    if document is None:
-        return
-    _version(subject, document)
-    _interface(subject, document)
-    _tools(subject, document)
-    _health(subject, document)
-    for idle in _IDLE:
-        _idle(subject, document, idle)
-    _context_window(subject, document)
+    if subject.draft is not None:
+        _headings(subject, subject.draft)
+    if subject.document is not None:
+        _compiled(subject, subject.document)
+
+
+def _compiled(subject: Subject, document: Mapping[str, Json]) -> None:
+    """What counts for the whole only; without one of its parts it cannot be told."""
+    _headings(subject, document)
+    if subject.knows("FROM", "DEFINITION", "INTERFACE", "SET", "LABEL"):
+        _version(subject, document)
+    if subject.knows("DEFINITION", "INTERFACE", "SET"):
+        _interface(subject, document)
+    if subject.knows("DEFINITION", "SET"):
+        _tools(subject, document)
+        _health(subject, document)
+        for idle in _IDLE:
+            _idle(subject, document, idle)
+        _context_window(subject, document)
 
 
 def _version(subject: Subject, document: Mapping[str, Json]) -> None:
@@ -63,21 +73,23 @@ def _version(subject: Subject, document: Mapping[str, Json]) -> None:
 
 
 def _interface(subject: Subject, document: Mapping[str, Json]) -> None:
-    path = ("spec", "interface")
-    text = value_at(document, path)
+    if subject.stands_alone and not isinstance(value_at(document, _INTERFACE), str):
+        fault = subject.at_nearest(
+            ("spec",),
+            "the agent does not say what it can do",
+            hint="spec.interface, or INTERFACE file.md",
+        )
+        subject.add("interface-missing", fault)
+
+
+def _headings(subject: Subject, document: Mapping[str, Json]) -> None:
+    text = value_at(document, _INTERFACE)
     if not isinstance(text, str):
-        if subject.stands_alone:
-            fault = subject.at_nearest(
-                ("spec",),
-                "the agent does not say what it can do",
-                hint="spec.interface, or INTERFACE file.md",
-            )
-            subject.add("interface-missing", fault)
         return
     said = {"what goes in": _INPUT.search(text), "what comes out": _OUTPUT.search(text)}
     if missing := [what for what, found in said.items() if not found]:
         fault = subject.at_value(
-            path,
+            _INTERFACE,
             f"the interface does not say {' and '.join(missing)}",
             hint="describe its input and output",
             at_key=True,

@@ -28,9 +28,10 @@ LARGE: Final = 32 * MIB
 def check(subject: Subject) -> None:
     """Run all rules of this module."""
     copied = _in_image(subject)
-    if subject.document is not None and subject.agentfile is not None:
+    if subject.agentfile is not None:
         _missing(subject, copied)
-        _unlisted(subject, copied)
+        if subject.document is not None and subject.knows("DEFINITION", "SET"):
+            _unlisted(subject, copied)
     _twice(subject)
     _large(subject)
 
@@ -48,7 +49,7 @@ def _in_image(subject: Subject) -> dict[str, Copied]:
 
 def _missing(subject: Subject, copied: dict[str, Copied]) -> None:
     """Files that are listed, and that nothing brings; a base or a stage may bring them."""
-    if not subject.stands_alone or _brings_unknown(subject):
+    if not subject.stands_alone or _brings_unknown(subject) or not subject.knows("COPY"):
         return
     for name in _SHIPPED:
         for path, wanted in _listed(subject, name):
@@ -88,7 +89,7 @@ def _unlisted(subject: Subject, copied: dict[str, Copied]) -> None:
 
 def _listed(subject: Subject, name: str) -> Iterator[tuple[Path, str]]:
     path = ("spec", "knowledge", name)
-    entries = value_at(subject.document or {}, path)
+    entries = value_at(subject.document or subject.draft, path)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, str):
             yield (*path, index), entry

@@ -9,11 +9,20 @@ from pathlib import Path
 from typing import Final
 
 from agentoci._internal import files, limits
-from agentoci.agentfile import Agentfile, Copy, Definition, Interface, Stage, parse
+from agentoci.agentfile import (
+    Agentfile,
+    Copy,
+    Definition,
+    Interface,
+    SourcePath,
+    Stage,
+    parse,
+    parse_readable,
+)
 from agentoci.agentfile.tokens import read_lines
 from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context, OutsideContext
-from agentoci.builder.copying import RESERVED, plan_copy
+from agentoci.builder.copying import RESERVED, CopiedFile, plan_copy
 from agentoci.builder.loose import agentfile_for
 from agentoci.builder.names import TakenNames
 from agentoci.builder.replay import Trace
@@ -71,14 +80,24 @@ def content_of(path: Path, limit: int) -> bytes:
 
 def _read_agentfile(subject: Subject) -> None:
     raw = content_of(subject.path, limits.MAX_AGENTFILE_BYTES)
+    given = subject.options.build_args
     with collecting(subject, "agentfile-invalid"):
         subject.lines = read_lines(raw, file=subject.file)
-        subject.agentfile = parse(raw, file=subject.file, build_args=subject.options.build_args)
+        subject.agentfile = parse(raw, file=subject.file, build_args=given)
+    _read_on(subject, raw)
     if subject.agentfile is not None:
         for path in _definitions_of(subject, subject.agentfile):
             located = check_definition(subject, path)
             if located is not None:
                 subject.definitions[path] = located
+
+
+def _read_on(subject: Subject, raw: bytes) -> None:
+    """Take of an Agentfile with faults what can be read."""
+    if subject.agentfile is None:
+        given = subject.options.build_args
+        readable = parse_readable(raw, file=subject.file, build_args=given)
+        subject.agentfile, subject.lost = readable.agentfile, {*readable.lost}
 
 
 def _definitions_of(subject: Subject, agentfile: Agentfile) -> Iterator[str]:
@@ -129,7 +148,8 @@ def _read_lone_definition(subject: Subject, local: Local) -> None:
 def _read_other_definitions(subject: Subject) -> None:
     """Definitions beside: parents, or those that another build names."""
     for entry in subject.context.listing(""):
-        is_other = entry.path not in subject.definitions and entry.path != subject.path.name
+        known = (*subject.definitions, *subject.unread, subject.path.name)
+        is_other = entry.path not in known
         if entry.is_regular and entry.path.endswith(DEFINITION) and is_other:
             located = check_definition(subject, entry.path)
             if located is not None:
@@ -145,21 +165,24 @@ def _validate(subject: Subject, name: str, rule: str) -> None:
 
 
 def check_definition(subject: Subject, path: str) -> Located | None:
-    """A definition of the context; None when it has faults, which are reported."""
+    """A definition of the context, whose faults are reported; None when it cannot be loaded."""
     where = Path(subject.context.locate(path))
-    return check_content(
-        subject, content_of(where, limits.MAX_DEFINITION_BYTES), subject.shown(path)
-    )
+    content = content_of(where, limits.MAX_DEFINITION_BYTES)
+    located = check_content(subject, content, subject.shown(path))
+    if located is None:
+        subject.unread.append(path)
+    return located
 
 
 def check_content(subject: Subject, content: bytes, file: str) -> Located | None:
-    """The content of a definition, read; None when it has faults, which are reported."""
+    """The content of a definition, whose faults are reported; None when it cannot be loaded."""
     made: list[Located] = []
     with collecting(subject, "definition-invalid"):
-        read_definition(content, file=file)
         made.append(load(content, file=file))
-        for fault in constraint_faults(made[0]):
-            subject.add("constraint-invalid", fault)
+        read_definition(content, file=file)
+    for located in made:
+        for fault in constraint_faults(located):
+            subject.add_cause("constraint-invalid", fault)
     return made[0] if made else None
 
 
@@ -183,12 +206,33 @@ def _plan_copies(subject: Subject, agentfile: Agentfile) -> None:
             names.add_file(path)
         for instruction in stage.instructions:
             if isinstance(instruction, Copy) and instruction.from_ is None:
+                planned = _planned(subject, instruction)
                 with _collecting_copy(subject, instruction):
-                    _plan_copy(subject, stage, instruction, names)
+                    _take(subject, stage, instruction, planned, names)
 
 
-def _plan_copy(subject: Subject, stage: Stage, instruction: Copy, names: TakenNames) -> None:
-    planned = plan_copy(instruction, subject.context)
+def _planned(subject: Subject, instruction: Copy) -> list[CopiedFile]:
+    """What a COPY brings; of several sources those that are not at fault."""
+    sources = instruction.sources
+    while sources or instruction.heredocs:
+        try:
+            return plan_copy(replace(instruction, sources=sources), subject.context)
+        except AgentociError as exc:
+            blamed = _report_copy(subject, instruction, exc)
+            left = tuple(source for source in sources if source is not blamed)
+            if len(left) == len(sources):
+                break
+            sources = left
+    return []
+
+
+def _take(
+    subject: Subject,
+    stage: Stage,
+    instruction: Copy,
+    planned: list[CopiedFile],
+    names: TakenNames,
+) -> None:
     for fault in copied_skill_faults(planned):
         subject.add("skill-invalid", replace(fault, file=subject.shown(fault.file)))
     if subject.final is stage or stage.name is not None:
@@ -202,10 +246,16 @@ def _collecting_copy(subject: Subject, instruction: Copy) -> Iterator[None]:
     try:
         yield
     except AgentociError as exc:
-        place, width = instruction.place, len("COPY")
-        for source in instruction.sources:
-            if repr(source.text) in exc.message:
-                place, width = source.place, len(source.text)
-                break
-        fault = subject.at_instruction(place, exc.message, width=width, hint=exc.hint)
-        subject.add("copy-invalid", fault)
+        _report_copy(subject, instruction, exc)
+
+
+def _report_copy(subject: Subject, instruction: Copy, error: AgentociError) -> SourcePath | None:
+    """Report what is wrong with a COPY at the source that is to blame, which is returned."""
+    subject.lost.add("COPY")
+    blamed = next((s for s in instruction.sources if repr(s.text) in error.message), None)
+    place, width = instruction.place, len("COPY")
+    if blamed is not None:
+        place, width = blamed.place, len(blamed.text)
+    fault = subject.at_instruction(place, error.message, width=width, hint=error.hint)
+    subject.add("copy-invalid", fault)
+    return blamed

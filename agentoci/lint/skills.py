@@ -20,10 +20,10 @@ from agentoci.spec.jsonio import Json
 
 def read_skills(subject: Subject, agentfile: Agentfile) -> None:
     """Check every required skill of the context, each by itself so that all faults are told."""
-    tools = value_at(subject.document, ("spec", "requires", "tools"))
+    tools = value_at(subject.document or subject.draft, ("spec", "requires", "tools"))
     for tool in tools if isinstance(tools, list) else ():
         if isinstance(tool, dict) and isinstance(value_at(tool, ("skill", "path")), str):
-            _read_skill(subject, agentfile, tool)
+            _read_skill(subject, agentfile, {"name": "", **tool})
 
 
 def _read_skill(subject: Subject, agentfile: Agentfile, tool: Mapping[str, Json]) -> None:
@@ -44,7 +44,7 @@ def _read_skill(subject: Subject, agentfile: Agentfile, tool: Mapping[str, Json]
         for fault in exc.faults:
             subject.add("skill-invalid", replace(fault, file=subject.shown(fault.file)))
     except InstructionFailed as exc:
-        subject.add("skill-invalid", replace(exc.fault, file=subject.file))
+        subject.add_cause("skill-invalid", replace(exc.fault, file=subject.file))
     except AgentociError as exc:
         keys = ("spec", "requires", "tools")
         subject.add("skill-invalid", subject.at_value(keys, exc.message, hint=exc.hint))

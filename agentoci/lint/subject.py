@@ -14,7 +14,7 @@ from agentoci.definition.places import Located
 from agentoci.definition.places import Path as Keys
 from agentoci.errors import Fault
 from agentoci.lint.discretion import discreet
-from agentoci.lint.findings import Edit, Finding
+from agentoci.lint.findings import Edit, Finding, Severity
 from agentoci.lint.rules import family, rule_of
 from agentoci.spec.jsonio import Json
 
@@ -41,10 +41,11 @@ class Copied:
 class Subject:
     """Everything that rules look at; what could not be read is None or missing, and reported.
 
-    `agentfile` is None when it has faults, and made up (`is_made_up`) when there is only a
-    definition. `definitions` are those that it names, `others` those beside them; `required` are
-    the files of required skills. `document` is the compiled definition, with the base's part if
-    the base is here.
+    `agentfile` is what can be read of it, without the instructions of the keywords `lost`, and made
+    up (`is_made_up`) when there is only a definition. `definitions` are those that it names,
+    `others` those beside them, `unread` the paths of those that are no YAML; `required` are the
+    files of required skills. `document` is the compiled definition, with the base's part if the
+    base is here; `draft` is what a definition says that cannot be compiled.
     """
 
     context: Context
@@ -55,10 +56,23 @@ class Subject:
     agentfile: Agentfile | None = None
     definitions: dict[str, Located] = field(default_factory=dict)
     others: dict[str, Located] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
     copied: list[Copied] = field(default_factory=list)
     required: list[CopiedFile] = field(default_factory=list)
     document: Mapping[str, Json] | None = None
+    draft: Mapping[str, Json] | None = None
     findings: list[Finding] = field(default_factory=list)
+
+    def knows(self, *keywords: str) -> bool:
+        """Whether all instructions of these keywords could be read: none is missing by a fault."""
+        return self.lost.isdisjoint(keywords)
+
+    def add_cause(self, rule: str, fault: Fault) -> None:
+        """Report an error unless there is one on this line: then it follows from that one."""
+        errors = [known.fault for known in self.findings if known.severity is Severity.ERROR]
+        if all((known.file, known.line) != (fault.file, fault.line) for known in errors):
+            self.add(rule, fault)
 
     def shown(self, path: str) -> str:
         """A path of the context as the user would write it from where he is."""
@@ -105,7 +119,7 @@ class Subject:
             return self.at_instruction(interface, message, width=len("INTERFACE"), hint=hint)
         for located in (*self.definitions.values(), *self.others.values()):
             written = located.value(keys)
-            if written is not None and written == value_at(self.document, keys):
+            if written is not None and written == value_at(self.document or self.draft, keys):
                 return located.fault(keys, message, hint=hint, at_key=at_key)
         stage = self.final
         if self.is_made_up or stage is None:
@@ -129,7 +143,7 @@ class Subject:
     def stands_alone(self) -> bool:
         """Whether nothing comes from a base image, so that what is missing here is missing."""
         stage = self.final
-        return stage is not None and stage.base.is_scratch
+        return stage is not None and stage.base.is_scratch and self.knows("FROM")
 
     def _interface(self) -> Place | None:
         """Where the final stage says its interface itself: a file, or a text."""

@@ -474,11 +474,12 @@ def test_a_file_that_became_shorter_is_left_alone(context: Path):
 
 
 def test_what_comes_to_light_by_mending_is_mended_too(engine: Engine, context: Path):
-    write(context, {"Agentfile": "from scratch \nMAINTAINER me\n"})
+    write(context, {"Agentfile": "from scratch\nMAINTAINER me \n"})
     mended = mend(engine, context)
     assert [(each.line, each.before) for each in mended.fixed] == [
-        (2, "MAINTAINER me"),
-        (1, "from scratch "),
+        (1, "from scratch"),
+        (2, "MAINTAINER me "),
+        (2, 'LABEL org.opencontainers.image.authors="me" '),
     ]
     assert not any(finding.fix for finding in mended.left)
 
