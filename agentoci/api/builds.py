@@ -57,10 +57,10 @@ class Builds:
         """Build and tag an image; images that FROM names are pulled when they are not here.
 
         What `agent.lock` beside the Agentfile pins is taken; a lock that does not fit is made anew,
-        by `sources` (`HOST/PREFIX`) besides the usual ones, or refused when `locked`; with
-        `keep_lock` what is made anew holds for this build alone and is not written, nor is it when
-        the build fails. Raises SourceFaults with every fault found, each with line and caret;
-        LockDrift; and what locking raises.
+        or refused when `locked`; `sources` (`HOST/PREFIX`) come before the places where parents and
+        required agents are looked for otherwise. With `keep_lock` what is made anew holds for this
+        build alone and is not written, nor is it when the build fails. Raises SourceFaults with
+        every fault found, each with line and caret; LockDrift; and what locking raises.
         """
         report = report or NoReport()
         for tag in options.tags:
@@ -71,7 +71,7 @@ class Builds:
                 context, options, report, locked=locked, sources=sources, write=not keep_lock
             )
             pinned = replace(options, pins=pins_of(lock)) if lock else options
-            built = self._builder(pinned).build(context, pinned, report=report)
+            built = self._builder(pinned, sources).build(context, pinned, report=report)
             if lock is not None and not keep_lock:
                 from agentoci.api.locking import write_lock
 
@@ -136,8 +136,9 @@ class Builds:
             for reason in incompatible(matrix_beside(path), built.name, built.version, lock):
                 report.warning(f"{MATRIX_FILE}: {reason}")
 
-    def _builder(self, options: BuildOptions) -> Builder:
+    def _builder(self, options: BuildOptions, sources: Sequence[str] = ()) -> Builder:
         from agentoci.api.skills import open_artifact
+        from agentoci.api.sources import parent_places
         from agentoci.builder.build import Builder
 
         engine = self._engine
@@ -147,12 +148,12 @@ class Builds:
             lookup=partial(self._image, options.pins.images),
             clock=engine.clock,
             artifacts=partial(open_artifact, engine),
+            places=partial(parent_places, engine.settings.file, sources),
         )
 
     def _image(self, pinned: Mapping[str, str], reference: Reference) -> Image:
         from agentoci.store.images import read_image
 
-        digest = pinned.get(str(reference))
-        named = str(reference) if digest is None else f"{reference.name}@{digest}"
-        desc = self._engine.transfers.ensure(named)
+        named = str(reference)
+        desc = self._engine.transfers.ensure(pinned.get(named, named))
         return read_image(self._engine.store, desc, what=str(reference))

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentoci.api.agentsources import AgentSources
 from agentoci.api.compatibility import matrix_beside
-from agentoci.api.pinning import lock_path
+from agentoci.api.pinning import lock_path, pinned_text, pins_of
+from agentoci.api.sources import parent_places, sources_of
 from agentoci.builder.build import Builder
 from agentoci.builder.needs import BuildNeeds
 from agentoci.builder.options import BuildOptions
 from agentoci.content.protocols import ContentNotFound
-from agentoci.errors import NotFound
-from agentoci.release.candidates import Candidate, Demand, Want
-from agentoci.release.drift import Needs, drift, drifted, is_of_skill
+from agentoci.errors import Denied, NotFound, Unreachable
+from agentoci.release.candidates import Candidate, Demand, Requirement, Want
+from agentoci.release.drift import Needs, drift, drifted, is_at, is_of_skill
 from agentoci.release.lock import Lock, Missing, Pin, PinKind
 from agentoci.release.requirements import SkillRequirement, requirements_of
 from agentoci.release.resolve import Chosen, Goal, Resolution, resolve
@@ -57,12 +58,31 @@ class Resolving:
     def lock(self) -> Lock:
         """The new lock."""
         build = self._build_needs(strict=False)
-        images = [self._image_pin(reference) for reference in build.images]
+        images = [self._image_pin(name, where) for name, where in build.images.items()]
         skills = [self._skill_pin(skill) for skill in build.skills]
         found = self._resolve(build)
         agents = [_agent_pin(chosen) for chosen in found.chosen]
+        pins = [*images, *(pin for pin in skills if pin), *agents]
         missing = [Missing(one.name, _wanted_by(one.wants)) for one in found.unresolved]
-        return Lock.of([*images, *(pin for pin in skills if pin), *agents], missing)
+        return Lock.of(map(self._shared, pins), missing)
+
+    def _shared(self, pin: Pin) -> Pin:
+        """The pin by its full reference, if the default registry has what a short name is here.
+
+        Others may have another default registry, or none. It is asked once, by HEAD.
+        """
+        place = place_of(pin)
+        if place is None or self.engine.settings.file.default_registry is None:
+            return pin
+        full = self.engine.transfers.at_registry(place)
+        try:
+            self.engine.client.repository(full).resolve(str(pin.digest))
+        except ContentNotFound:
+            return pin
+        except (Denied, Unreachable) as exc:
+            self.engine.warn(f"{full} is not known to be there: {exc.message}")
+            return pin
+        return replace(pin, reference=str(full))
 
     def _build_needs(self, *, strict: bool) -> BuildNeeds:
         builder = Builder(
@@ -71,8 +91,9 @@ class Resolving:
             lookup=partial(self._image, strict=strict),
             clock=self.engine.clock,
             scans=False,
+            places=partial(parent_places, self.engine.settings.file, self.sources),
         )
-        return builder.needs(self.context, self.options)
+        return builder.needs(self.context, replace(self.options, pins=pins_of(self.kept)))
 
     # Images
 
@@ -85,9 +106,12 @@ class Resolving:
             root = self.engine.transfers.ensure(str(reference))
         return read_image(self.engine.store, root, what=str(reference))
 
-    def _image_pin(self, text: str) -> Pin:
-        image = self._image(Reference.parse(text))
-        return Pin(PinKind.IMAGE, text, text, image.root.digest)
+    def _image_pin(self, name: str, where: str) -> Pin:
+        digest = self._image(Reference.parse(where)).root.digest
+        kept = self.kept.named(PinKind.IMAGE).get(name)
+        if kept is not None and kept.digest == digest:
+            where = kept.reference
+        return Pin(PinKind.IMAGE, name, where, digest)
 
     def _skill_pin(self, skill: SkillRequirement) -> Pin | None:
         from agentoci.api.skills import open_artifact
@@ -128,7 +152,7 @@ class Resolving:
         kept = {
             pin.name: candidate
             for pin in self.kept.pins
-            if pin.kind is PinKind.AGENT and (candidate := _candidate(pin)) is not None
+            if pin.kind is PinKind.AGENT and (candidate := _candidate(pin, wanted)) is not None
         }
         sources.warm(wanted, kept)
         goal = Goal(
@@ -143,16 +167,10 @@ class Resolving:
         return resolve(goal, sources)
 
     def _sources(self, build: BuildNeeds) -> tuple[RegistryPath, ...]:
-        """What is named, then the default registry or what stands before the image's own name."""
-        file = self.engine.settings.file
-        texts = list(self.sources)
-        if file.default_registry:
-            texts.append(file.default_registry)
-        else:
-            named = [*self.options.tags, *map(Reference.parse, build.images)]
-            texts += [one.name.rpartition("/")[0] for one in named if one.registry is not None]
-        texts += file.requirement_sources
-        return tuple(map(RegistryPath.parse, dict.fromkeys(texts)))
+        """Without a default registry also what stands before the name of the image or its base."""
+        named = [*self.options.tags, *map(Reference.parse, build.images.values())]
+        beside = [one.name.rpartition("/")[0] for one in named if one.registry is not None]
+        return sources_of(self.engine.settings.file, self.sources, beside)
 
 
 def pinned_root(
@@ -166,7 +184,7 @@ def pinned_root(
     if pin is None:
         return None
     try:
-        return engine.transfers.ensure(f"{reference.name}@{pin.digest}")
+        return engine.transfers.ensure(pinned_text(pin.reference, str(pin.digest)))
     except ContentNotFound:
         if strict:
             raise
@@ -175,18 +193,29 @@ def pinned_root(
 
 def _needs(build: BuildNeeds) -> Needs:
     return Needs(
-        build.images,
+        tuple(build.images),
         requirements_of(list(build.agents), what="the definition"),
         build.skills,
     )
 
 
-def _candidate(pin: Pin) -> Candidate | None:
+def place_of(pin: Pin) -> Reference | None:
+    """The short name by which a pin is known on this machine alone; None when it has another."""
+    if pin.reference.startswith("oci:"):
+        return None
+    reference = Reference.parse(pin.reference)
+    return reference if reference.is_local else None
+
+
+def _candidate(pin: Pin, wanted: Sequence[Requirement]) -> Candidate | None:
     from semver import Version
 
     if pin.version is None or not Version.is_valid(pin.version):
         return None
     repository = Reference.parse(pin.reference).name
+    for one in wanted:
+        if one.name == pin.name and one.repository and is_at(repository, one.repository):
+            repository = one.repository
     version = Version.parse(pin.version)
     return Candidate(pin.name, version, pin.reference, repository, digest=pin.digest)
 

@@ -16,7 +16,7 @@ from agentoci.builder.memo import Memo
 from agentoci.builder.needs import BuildNeeds
 from agentoci.builder.options import BuildOptions, ImageLookup, Profile
 from agentoci.builder.packing import LayerPlan, Packer
-from agentoci.builder.parents import ParentFinder, TracedLookup
+from agentoci.builder.parents import ParentFinder, Places, TracedLookup, as_named
 from agentoci.builder.profiles import store_agent, store_as_image
 from agentoci.builder.replay import Recorder, Records, Trace, tag_all
 from agentoci.builder.report import BuildReport, Built, NoReport
@@ -41,7 +41,8 @@ class TooManyLayers(Invalid):
 class Builder:
     """Builds images into one store; `cache` holds what later builds need not do again.
 
-    Without `scans` secrets pass, which only the benchmark wants.
+    Without `scans` secrets pass, which only the benchmark wants. `places` says where parents may be
+    that are not here.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Builder:
         clock: Clock,
         scans: bool = True,
         artifacts: ArtifactLookup = no_artifacts,
+        places: Places = as_named,
     ) -> None:
         self._store = store
         self._cache = cache
@@ -60,6 +62,7 @@ class Builder:
         self._clock = clock
         self._scans = scans
         self._artifacts = artifacts
+        self._places = places
 
     def build(
         self, context: Path, options: BuildOptions, *, report: BuildReport | None = None
@@ -110,7 +113,7 @@ class Builder:
         stats = StatCache.load(self._cache, context, opened_ns=trace.opened_ns)
         memo = Memo(self._cache / "memo", enabled=options.use_cache)
         images = TracedLookup(self._store, self._lookup, trace, options.pins.images.keys())
-        parents = ParentFinder(opened, images)
+        parents = ParentFinder(opened, images, self._places)
         agentfile = read_agentfile(opened, options, memo, report, trace, parents)
         screen = Screen(options.allowed_secrets, context) if self._scans else None
         if screen is not None:

@@ -21,13 +21,14 @@ from agentoci.spec.reference import Reference
 class BuildNeeds:
     """An image's needs, and how it calls itself.
 
-    `images` are the references of FROM and COPY --from that pin no digest, `agents` the bindings of
-    required agents, `skills` those that are neither in the context nor in the base.
+    `images` are the references of FROM and COPY --from that pin no digest, and the names of parents
+    that are images, each with where it is; `agents` the bindings of required agents, `skills` those
+    that are neither in the context nor in the base.
     """
 
     name: str
     version: str
-    images: tuple[str, ...]
+    images: Mapping[str, str]
     agents: tuple[Json, ...]
     skills: tuple[SkillRequirement, ...]
 
@@ -44,7 +45,7 @@ class BuildNeeds:
         return cls(
             name,
             version,
-            tuple(sorted(_images(stages))),
+            {name: name for name in sorted(_images(stages))},
             tuple(agents),
             tuple(skill for skill in skills if skill.name not in in_base),
         )

@@ -31,8 +31,9 @@ class Profile(StrEnum):
 class Pins:
     """What a lock holds for a build.
 
-    `images` are digests of what FROM and COPY --from name, by reference; `requirements` say by name
-    the `version`, `digest` and `reference` of agents and skills.
+    `images` say what FROM, COPY --from and parents name: by that name, as it is written, the
+    `HOST/NAME@DIGEST` to take for it; `requirements` say by name the `version`, `digest` and
+    `reference` of agents and skills.
     """
 
     images: Mapping[str, str] = field(default_factory=dict)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from agentoci.builder.called import Called, Search
 from agentoci.builder.context import Context
@@ -12,7 +13,7 @@ from agentoci.builder.options import ImageLookup
 from agentoci.builder.replay import Trace, tags_of
 from agentoci.definition.lineage import Lineage, identity
 from agentoci.definition.parents import ParentName, Source
-from agentoci.errors import Invalid, NotFound
+from agentoci.errors import Denied, Invalid, NotFound
 from agentoci.spec import annotations as keys
 from agentoci.spec.reference import InvalidReference, Reference
 from agentoci.store.images import Image, read_image
@@ -22,6 +23,15 @@ from agentoci.store.layout import LayoutStore
 
 class ParentNotFound(NotFound):
     """A definition that is neither beside its child, nor in the store, nor at a registry."""
+
+
+Places: TypeAlias = Callable[[Reference], Sequence[Reference]]
+"""Where an image of a short name may be, in the order in which these are asked."""
+
+
+def as_named(reference: Reference) -> Sequence[Reference]:
+    """The place of a finder without sources: the name, as the lookup of images takes it."""
+    return (reference,)
 
 
 class AmbiguousParent(Invalid):
@@ -55,12 +65,14 @@ class TracedLookup:
 class ParentFinder:
     """Finds parents of definitions of one context; what it looks at enters the trace.
 
-    `used` are the names of the images among them, for the lock.
+    `used` says where those are that are images, for the lock: by `name:version`, which is the same
+    wherever the build takes place, the reference that was found.
     """
 
     context: Context
     images: TracedLookup
-    used: set[str] = field(default_factory=set)
+    places: Places = as_named
+    used: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, parent: ParentName, child: Source) -> Source:
         """The parent that a definition of the context names.
@@ -69,7 +81,23 @@ class ParentFinder:
         registries say.
         """
         beside = _Beside(self.context, parent, child)
-        return beside.found() or self._stored(parent) or self._pulled(parent, beside)
+        return (
+            beside.found()
+            or self._pinned(parent)
+            or self._stored(parent)
+            or self._pulled(parent, beside)
+        )
+
+    def _pinned(self, parent: ParentName) -> Source | None:
+        """The image that the lock pins for it."""
+        name = _image_name(parent)
+        if name not in self.images.pinned:
+            return None
+        image = self.images(Reference.parse(name))
+        if identity(image.definition) != str(parent):  # it is pinned for a FROM
+            return None
+        self.used[name] = name
+        return source_of(image, name)
 
     def _stored(self, parent: ParentName) -> Source | None:
         """An image of the store: by the tag `name:version`, else by what its definition says."""
@@ -88,22 +116,36 @@ class ParentFinder:
                 image = self.images(Reference.parse(entry.name))
                 self._check(image, parent, entry.name)
             trace.images[entry.name] = str(entry.digest)
-            self.used.add(entry.name)
+            self.used[_image_name(parent)] = entry.name
             return source_of(image, entry.name)
         return None
 
     def _pulled(self, parent: ParentName, beside: _Beside) -> Source:
         try:
-            reference = Reference.parse(f"{parent.name}:{_as_tag(parent.version)}")
-            image = self.images(reference)
+            image, reference = self._image(Reference.parse(_image_name(parent)))
         except (NotFound, InvalidReference) as exc:
             beside.search.refuse_broken(exc)
             where = beside.folder or "the folder"
             message = f"parent {parent} is neither in {where}, nor in the store, nor at a registry"
             raise ParentNotFound(message, hint=beside.hint()) from exc
         self._check(image, parent, str(reference))
-        self.used.add(reference.tagged)
+        self.used[_image_name(parent)] = reference.tagged
         return source_of(image, reference.tagged)
+
+    def _image(self, short: Reference) -> tuple[Image, Reference]:
+        """The image at the first place that has it; a place that lets nobody in is passed over.
+
+        Raises what the last place says that says more than that it is not there.
+        """
+        closed: Denied | None = None
+        for reference in self.places(short):
+            try:
+                return self.images(reference), reference
+            except Denied as exc:
+                closed = exc
+            except NotFound:
+                continue
+        raise closed or ParentNotFound(f"{short} is nowhere")
 
     def _check(self, image: Image, parent: ParentName, name: str) -> None:
         if identity(image.definition) != str(parent):
@@ -154,10 +196,11 @@ class _Beside:
         """What there is instead, or what to do."""
         if self._others:
             return f"there is {', '.join(self._others)}"
-        name = f"{self._parent.name}:{_as_tag(self._parent.version)}"
+        name = _image_name(self._parent)
         return (
             f"put its .agentdef beside, build it, or agent pull HOST/{name}; "
-            "short names are pulled from default_registry, if the config file has one"
+            "it is pulled from default_registry and requirement_sources of the config file, "
+            "and from --source"
         )
 
     def _is_meant(self, found: Called) -> bool:
@@ -171,7 +214,7 @@ class _Beside:
 
 def _candidates(entries: tuple[Entry, ...], parent: ParentName) -> list[Entry]:
     """The entries that may be the parent, the likeliest first."""
-    tag = f"{parent.name}:{_as_tag(parent.version)}"
+    tag = _image_name(parent)
     by_tag = [entry for entry in entries if entry.name == tag]
     said = [
         entry
@@ -182,6 +225,6 @@ def _candidates(entries: tuple[Entry, ...], parent: ParentName) -> list[Entry]:
     return by_tag + sorted(said, key=lambda entry: (entry.name is None, entry.name or ""))
 
 
-def _as_tag(version: str) -> str:
-    """No tag holds the `+` of build metadata."""
-    return version.replace("+", "_")
+def _image_name(parent: ParentName) -> str:
+    """`name:version`, as a parent's image is called; no tag holds the `+` of build metadata."""
+    return f"{parent.name}:{parent.version.replace('+', '_')}"

@@ -101,7 +101,12 @@ class Work:
         final = self.results[self.agentfile.final.index]
         stages = [self.agentfile.stages[index] for index in _needed(self.agentfile)]
         needs = BuildNeeds.of(self.agentfile, stages, final, self.context)
-        return replace(needs, images=tuple(sorted({*needs.images, *self.find.used})))
+        used = {
+            where if name in needs.images else name: where
+            for name, where in self.find.used.items()
+            if name != where or name not in needs.images
+        }
+        return replace(needs, images=dict(sorted({**needs.images, **used}.items())))
 
     def compiled(self, stage: Stage | None = None) -> Compiled:
         """The definition of a stage (None: the last); nothing is packed, FROM is looked up."""

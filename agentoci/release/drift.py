@@ -98,15 +98,24 @@ def _unlike_skills(lock: Lock, wanted: Sequence[SkillRequirement]) -> Iterator[s
     yield from (f"the skill {name} is locked, and not used any more" for name in sorted(pinned))
 
 
+def is_at(pinned: str, written: str) -> bool:
+    """Whether a pin's reference is the written one; a short name may be at any registry."""
+    if pinned == written or written.startswith("oci:"):
+        return pinned == written
+    short = Reference.parse(written).is_local
+    return short and not pinned.startswith("oci:") and pinned.endswith(f"/{written}")
+
+
 def is_of_skill(pin: Pin, wanted: SkillRequirement) -> bool:
     """Whether the pin is of the skill: the same reference, or of its repository in the range."""
     if wanted.version in (None, "*"):
-        return pin.reference == wanted.reference
+        return is_at(pin.reference, wanted.reference)
     from semver import Version
 
     if pin.reference.startswith("oci:") or pin.version is None:
-        return pin.reference == wanted.reference
-    same = Reference.parse(pin.reference).name == Reference.parse(wanted.reference).name
+        return is_at(pin.reference, wanted.reference)
+    named = Reference.parse(wanted.reference).name
+    same = is_at(Reference.parse(pin.reference).name, named)
     version = TagVersion.parse(pin.version)
     found = Version(0) if version is None else version.version
     return same and VersionRange.parse(str(wanted.version)).allows(found)
@@ -130,7 +139,8 @@ def fits(pin: Pin, wanted: Requirement) -> bool:
     """Whether the pin is of a version, and from a place, that the requirement takes."""
     from semver import Version
 
-    here = wanted.repository in (None, Reference.parse(pin.reference).name)
+    where = Reference.parse(pin.reference).name
+    here = wanted.repository is None or is_at(where, wanted.repository)
     return here and pin.version is not None and wanted.range.allows(Version.parse(pin.version))
 
 

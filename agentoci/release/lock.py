@@ -36,8 +36,9 @@ class PinKind(StrEnum):
 class Pin:
     """One name and the image that it stands for.
 
-    `name` is a requirement's or a skill's, or the reference as it is written; `reference` is what
-    it is pulled by. `wanted_by` tells who wants it (`.` is the agent itself,
+    `name` is a requirement's or a skill's, the reference of an image as it is written, or of a
+    parent `name:version`; `reference` is what it is pulled by, with its registry unless only the
+    local store has it. `wanted_by` tells who wants it (`.` is the agent itself,
     others are `name@version`) and which versions.
     """
 
