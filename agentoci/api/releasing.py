@@ -145,7 +145,9 @@ class _Work:
         A part to raise is none: each time it would be another one.
         """
         request = self.options.request
-        return request.version is not None or (request.part is None and is_news(declared, last))
+        return request.version is not None or (
+            request.part is None and is_news(declared, last, request.line)
+        )
 
     def _stand_by(self, standing: TagVersion) -> Released:
         """The version that was asked for is there: fine, when it is what would be released."""

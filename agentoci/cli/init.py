@@ -78,6 +78,6 @@ def init_command(path: Path, template: str, name: str | None, *, force: bool) ->
     made = scaffold(path, template=template, name=name, overwrite=force)
     for file in made.files:
         output.result(made.folder / file)
-    output.talk(f"next: agent build -t {made.name}:0.1.0 {shlex.quote(str(made.folder))}")
-    output.talk(f"      agent run --rm {made.name}:0.1.0")
-    output.talk("after a change: raise the version, or build with --replace while it is at work")
+    output.talk(f"next: agent build -t {made.name}:0.1.0-dev {shlex.quote(str(made.folder))}")
+    output.talk(f"      agent run --rm {made.name}:0.1.0-dev")
+    output.talk("change and build as often as you like; agent release makes 0.1.0 of it")

@@ -15,6 +15,8 @@ from agentoci.cli.params import format_option, quiet_option
 from agentoci.errors import NotFound
 
 if TYPE_CHECKING:
+    from semver import Version
+
     from agentoci.api.engine import Engine
     from agentoci.api.releasing import Released
 
@@ -82,10 +84,11 @@ def release_command(
     Builds PATH, compares it with the last release (as `agent diff --semantic` does), and raises the
     version by what changed: MAJOR, MINOR or PATCH; below 1.0.0 a breaking change raises the minor
     version and all others the patch. The version that the definition declares is taken if it is
-    higher than the last release; one that is released already leaves the choice to the command. The
-    first release is the version declared, or 0.1.0. A version that is too small for the change is
-    refused (3), so is one that is released already (7). The version goes into the image, no file is
-    changed.
+    higher than the last release; one that is released already leaves the choice to the command, and
+    so does 1.2.0-dev (work in progress), once 1.2.0 is released or too small for the change: until
+    then it becomes 1.2.0. The first release is the version declared, or 0.1.0. A version that is
+    too small for the change is refused (3), so is one that is released already (7). The version
+    goes into the image, no file is changed.
 
     The image is pushed by its digest, then the tags 1.4.2, 1.4, 1 and latest are moved, those that
     stand for a line only if no higher release is in it. Stopped anywhere, run it again: it goes on.
@@ -156,7 +159,7 @@ def _tell(done: Released) -> None:
         output.talk(f"  {reason.level}  {reason.title}")
     if len(done.verdict.reasons) > _SHOWN:
         output.talk(f"  and {len(done.verdict.reasons) - _SHOWN} more: `agent diff` shows them")
-    if done.declared is not None and done.declared != done.version:
+    if done.declared is not None and not _is_as_declared(done.declared, done.version):
         output.talk(f"the image says {done.version}, where the definition says {done.declared}")
     for kept in done.kept:
         output.talk(f"left alone: {kept.tag} ({kept.reason})")
@@ -165,6 +168,11 @@ def _tell(done: Released) -> None:
         f"{would}released {done.repository}:{done.tag}"
         + (f", also as {', '.join(also)}" * bool(also))
     )
+
+
+def _is_as_declared(declared: Version, released: Version) -> bool:
+    """The same, or the release that a pre-release leads to."""
+    return released in (declared, declared.finalize_version())
 
 
 def _document(done: Released) -> dict[str, object]:

@@ -6,6 +6,8 @@ The rules, in the order in which they are asked:
 2. A version that the definition declares is taken when it is higher than the last release. One that
    is released already says nothing (its author leaves it to us to raise it). One that is neither
    may be meant for an older line, or be a mistake: it is refused.
+   `1.2.0-dev` is work in progress and means 1.2.0, if that is higher than the last release and
+   large enough for the change; else it says nothing. It is never refused.
 3. Else the last release is raised by what changed; the first release is 0.1.0.
 
 Whatever was chosen must be large enough for the change, and the highest of its minor line. Below
@@ -20,7 +22,7 @@ from typing import Final
 from semver import Version
 
 from agentoci.errors import Conflict, Difference
-from agentoci.release.history import History, begins, count_of, is_same, release_of
+from agentoci.release.history import History, Line, begins, count_of, is_same, release_of
 from agentoci.release.rules import Level
 from agentoci.release.versionrequest import InvalidVersionRequest, Part, VersionRequest
 from agentoci.spec.version import TagVersion
@@ -63,9 +65,20 @@ def last_before(request: VersionRequest, history: History) -> TagVersion | None:
     return history.last(below=request.version, line=request.line)
 
 
-def is_news(declared: Version, last: TagVersion | None) -> bool:
-    """Whether the version that a definition declares asks to be released."""
-    return declared != NOTHING and (last is None or declared > release_of(last))
+def is_in_progress(declared: Version) -> bool:
+    """Whether a declared version says that it is at work: `1.2.0-dev`, `1.2.0-dev.3`."""
+    return (declared.prerelease or "").startswith("dev")
+
+
+def is_news(declared: Version, last: TagVersion | None, line: Line = ()) -> bool:
+    """Whether the version that a definition declares asks to be released.
+
+    That of work in progress asks for its release, in its own line.
+    """
+    asked = _asked(declared)
+    if asked == NOTHING or (is_in_progress(declared) and not begins(asked, line)):
+        return False
+    return last is None or asked > release_of(last)
 
 
 def choose(
@@ -115,14 +128,26 @@ def _wanted(
     before = NOTHING if last is None else release_of(last)
     if request.part is not None:
         return _raised(before, request.part)
-    if is_news(declared, last):
-        return declared.replace(build=None)
-    if last is not None and declared != NOTHING and history.named(declared) is None:
+    computed = FIRST if last is None else bump(before, level)
+    if is_news(declared, last, request.line):
+        asked = _asked(declared)
+        too_small = last is not None and asked < computed
+        return computed if too_small and is_in_progress(declared) else asked
+    if last is not None and _is_unclear(declared, history):
         raise VersionUnclear(
             f"the definition declares {declared}, which is not released, and {last.tag} is",
             hint=f"raise it above {last.tag}; --version {declared} releases it in its own line",
         )
-    return FIRST if last is None else bump(before, level)
+    return computed
+
+
+def _asked(declared: Version) -> Version:
+    """The release that a declared version means."""
+    return declared.finalize_version() if is_in_progress(declared) else declared.replace(build=None)
+
+
+def _is_unclear(declared: Version, history: History) -> bool:
+    return declared != NOTHING and not is_in_progress(declared) and history.named(declared) is None
 
 
 def _raised(before: Version, part: Part) -> Version:

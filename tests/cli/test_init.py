@@ -30,16 +30,16 @@ def test_templates_lint_clean_build_and_run(agent: Agent, tmp_path: Path, templa
     made = agent("init", "--template", template, bot)
     assert [Path(line).is_relative_to(bot) for line in made.lines] != []
     assert all(Path(line).is_file() for line in made.lines)
-    assert f"agent build -t bot:0.1.0 {bot}" in made.err
+    assert f"agent build -t bot:0.1.0-dev {bot}" in made.err
     assert agent("lint", "--strict", "--format", "json", bot).json == []
     files = [line for line in made.lines if line.endswith((".agentdef", "Agentfile", "SKILL.md"))]
     assert all(": ok" in line for line in agent("validate", *files).lines)
-    agent("build", "-q", "-t", "bot:0.1.0", bot)
-    shown = agent("inspect", "--format", "json", "bot:0.1.0").json
+    agent("build", "-q", "-t", "bot:0.1.0-dev", bot)
+    shown = agent("inspect", "--format", "json", "bot:0.1.0-dev").json
     assert shown["annotations"]["org.opencontainers.image.title"] == "bot"
-    assert shown["annotations"]["org.opencontainers.image.version"] == "0.1.0"
+    assert shown["annotations"]["org.opencontainers.image.version"] == "0.1.0-dev"
     arguments, said = SAYS[template]
-    assert said in agent("run", "--rm", "bot:0.1.0", *arguments).out
+    assert said in agent("run", "--rm", "bot:0.1.0-dev", *arguments).out
 
 
 def test_the_name_is_the_folders_or_the_one_given(tmp_path: Path):
@@ -58,9 +58,31 @@ def test_the_next_command_can_be_pasted(agent: Agent, tmp_path: Path):
     [said] = [line for line in agent("init", folder).err.splitlines() if "next: " in line]
     assert agent("build", "-q", *shlex.split(said)[3:]).lines
     (folder / "knowledge" / "first.md").write_text("changed\n")
-    assert "--replace" in agent("build", *shlex.split(said)[3:], code=7).err
-    assert agent("build", "-q", "--replace", *shlex.split(said)[3:]).lines
-    assert shlex.split(said)[1:] == ["agent", "build", "-t", "my_agent:0.1.0", str(folder)]
+    assert agent("build", "-q", *shlex.split(said)[3:]).lines
+    assert shlex.split(said)[1:] == ["agent", "build", "-t", "my_agent:0.1.0-dev", str(folder)]
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_from_init_to_the_second_release(agent: Agent, tmp_path: Path, template: str):
+    """Edit, build, lock and release in any order: nothing has to be written down for it."""
+    bot, shelf = tmp_path / "bot", f"oci:{tmp_path / 'shelf'}:bot"
+    agent("init", "--template", template, bot)
+    build = ("build", "-q", "-t", "bot:0.1.0-dev", bot)
+    built = [agent(*build).out]
+    text = bot / ("interface.md" if (bot / "interface.md").exists() else "bot.agentdef")
+    text.write_text(text.read_text().replace("Output", "Output that comes out"))
+    built.append(agent(*build).out)
+    agent("lock", bot)
+    built.append(agent(*build).out)
+    assert len({*built}) >= 2
+    first = agent("release", shelf, bot)
+    assert f"released {shelf}:0.1.0" in first.err
+    assert "where the definition says" not in first.err
+    assert "nothing changed since 0.1.0" in agent("release", shelf, bot).err
+    program = next(path for path in bot.iterdir() if path.suffix in (".sh", ".py"))
+    program.write_text(program.read_text() + "# more\n")
+    second = agent("release", "--format", "json", shelf, bot).json
+    assert (second["version"], second["before"]) == ("0.1.1", "0.1.0")
 
 
 @pytest.mark.parametrize("name", ["", "Bot", "a b", "../x", "-x", "x" * 129])

@@ -79,6 +79,19 @@ def test_level_raises_the_version(last: str, expected: tuple[str, ...]) -> None:
         (NONE, {"tags": (), "declared": "1.0.0", "pre": "rc"}, "1.0.0-rc.1"),
         (NONE, {"tags": ("1.0.0-rc.1",), "declared": "1.0.0"}, "1.0.0"),
         (PATCH, {"tags": ("1.0.0_build.7",)}, "1.0.1"),
+        (NONE, {"tags": (), "declared": "0.3.0-dev"}, "0.3.0"),
+        (NONE, {"tags": (), "declared": "0.0.0-dev"}, "0.1.0"),
+        (NONE, {"tags": (), "declared": "0.3.0-dev", "pre": "rc"}, "0.3.0-rc.1"),
+        (PATCH, {"declared": "2.5.0-dev.7+b"}, "2.5.0"),
+        (PATCH, {"declared": "2.0.1-dev"}, "2.0.1"),
+        (MINOR, {"declared": "2.0.1-dev"}, "2.1.0"),
+        (PATCH, {"declared": "2.0.0-dev"}, "2.0.1"),
+        (PATCH, {"declared": "1.3.5-dev"}, "2.0.1"),
+        (PATCH, {"declared": "1.3.6-dev", "line": "1.3"}, "1.3.6"),
+        (PATCH, {"declared": "3.0.0-dev", "line": "1.3"}, "1.3.5"),
+        (MINOR, {"declared": "2.1.0-dev", "pre": "rc"}, "2.1.0-rc.3"),
+        (PATCH, {"declared": "2.5.0-dev", "bump": "minor"}, "2.1.0"),
+        (PATCH, {"declared": "2.5.0-dev", "version": "2.0.1"}, "2.0.1"),
     ],
 )
 def test_version_that_is_chosen(level: Level, options: dict[str, str], expected: str) -> None:
@@ -169,6 +182,19 @@ def test_pre_releases_count_up_to_the_release(history: History, level: Level, co
         assert version == release.replace(prerelease=f"rc.{number}")
         history = History.of([str(version), *(one.tag for one in history.versions)])
     assert choose(VersionRequest(), NOTHING, history, level) == release
+
+
+@given(histories, versions, levels.filter(bool), st.sampled_from(["dev", "dev.1", "dev2"]))
+def test_work_in_progress_is_never_refused(
+    history: History, core: Version, level: Level, word: str
+) -> None:
+    """What it gets is the computed version, or what it is work on, when that is higher."""
+    computed = choose(VersionRequest(), NOTHING, history, level)
+    version = choose(VersionRequest(), core.replace(prerelease=word), history, level)
+    if core == NOTHING or (history.releases and core < computed):
+        assert version == computed
+    else:
+        assert version == core
 
 
 @given(histories, versions, levels)
