@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from agentoci.builder.options import BuildOptions
 from agentoci.errors import Conflict
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
+from agentoci.spec.imageconfig import ImageConfig
+from agentoci.spec.jsonio import Json
 from agentoci.spec.version import TagVersion
 from agentoci.store.index import Entry
 from agentoci.store.layout import LayoutStore
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from agentoci.store.images import Image
 
 _UNVERSIONED: Final = "0.0.0"
+
+_LOCKED: Final = frozenset({"agent/files.json", "agent/tools/bindings.json"})
+"""Files that say, or follow from, what was resolved."""
 
 
 class ReleasedOtherwise(Conflict):
@@ -40,18 +46,51 @@ def refuse_other_content(
     others = [(entry, image) for entry, image in others if image.version == version]
     if not others or any(image.config == built.config for _, image in others):
         return
-    known = others[0][0]
+    known, image = others[0]
+    why = f"`agent diff {known.name} PATH` shows what differs; "
+    if _differ_by_lock(store, image, built):
+        why = "the only difference is what agent.lock pins (a lock is part of the content); "
     raise ReleasedOtherwise(
         f"{name} {version} is in the store with other content: {known.digest} ({known.name}), "
         f"this build is {root.digest}",
-        hint=f"`agent diff {known.name} PATH` shows what differs; raise the version (that of the "
-        f"definition, or LABEL {keys.VERSION}=...), or say --replace while it is work in progress",
+        hint=f"{why}raise the version (that of the definition, or LABEL {keys.VERSION}=...), "
+        "or say --replace while it is work in progress",
     )
 
 
 def _is_release(version: str) -> bool:
     parsed = TagVersion.parse(version)
     return parsed is not None and parsed.is_release and version != _UNVERSIONED
+
+
+def _differ_by_lock(store: LayoutStore, one: Image, other: Image) -> bool:
+    """Whether two images are the same but for the versions that a lock resolved."""
+    if _unresolved(one.config) != _unresolved(other.config):
+        return False
+    return _files(store, one) == _files(store, other)
+
+
+def _unresolved(config: ImageConfig) -> ImageConfig:
+    """A config without what was resolved, and without the layers that hold it."""
+    bindings = config.agentoci.get("requirements")
+    kept: list[Json] = [
+        {key: value for key, value in each.items() if key != "resolved"}
+        for each in (bindings if isinstance(bindings, list) else [])
+        if isinstance(each, dict)
+    ]
+    return replace(
+        config, diff_ids=(), history=(), agentoci={**config.agentoci, "requirements": kept}
+    )
+
+
+def _files(store: LayoutStore, image: Image) -> list[tuple[object, ...]]:
+    """Every file and what is in it, whatever its layer."""
+    layers = image.config.diff_ids
+    return [
+        (entry.path, entry.mode, entry.link or entry.sha256 or layers[entry.layer])
+        for entry in image.inventory(store).entries
+        if entry.path not in _LOCKED
+    ]
 
 
 def _may_be(entry: Entry, name: str, version: str) -> bool:

@@ -167,6 +167,23 @@ def test_what_is_locked_is_in_the_image(agent: Agent, agents: Agents) -> None:
     assert found["resolved"] == resolved
 
 
+def test_a_lock_alone_is_named_when_a_release_has_other_content(
+    agent: Agent, agents: Agents
+) -> None:
+    """What is resolved is content: who built a release, then locked, is told what differs."""
+    agents.build("psm_gen", "1.1.0")
+    path = agents.write("coordinator", "1.0.0", "REQUIRE psm_gen@^1")
+    agent("build", "-q", "-t", "coordinator:1.0.0", path)
+    agent("lock", path)
+    refused = agent("build", "-q", "-t", "coordinator:1.0.0", path, code=7)
+    assert "the only difference is what agent.lock pins" in refused.err
+    assert "raise the version" in refused.err
+    (path / "notes.md").write_text("and another text\n")
+    refused = agent("build", "-q", "-t", "coordinator:1.0.0", path, code=7)
+    assert "agent.lock" not in refused.err
+    assert "`agent diff coordinator:1.0.0 PATH` shows what differs" in refused.err
+
+
 def test_from_stays_where_it_was_whatever_its_tag_becomes(agent: Agent, agents: Agents) -> None:
     first = agents.build("base", "0.1.0-a.1")
     agent("tag", "base:0.1.0-a.1", "base:latest")
