@@ -27,7 +27,7 @@ from agentoci.builder.profiles import as_agent_layer, store_agent
 from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.builder.requirements import unsatisfied
-from agentoci.builder.scanning import screen_stage
+from agentoci.builder.scanning import scan_layer, screen_stage
 from agentoci.builder.skills import (
     ArtifactLookup,
     SkillPlanner,
@@ -78,17 +78,22 @@ class Work:
         return [self.results[index] for index in needed]
 
     def plans(self) -> list[LayerPlan]:
-        """The layers of the COPYs and skills of the last stage, nothing packed."""
+        """The layers of the COPYs and skills of the last stage, scanned and not packed."""
         final = self.agentfile.final
         if any(isinstance(i, Copy) and i.from_stage is not None for i in final.instructions):
             raise Invalid("a dry run cannot plan COPY --from=STAGE", hint="build without --dry-run")
         base = StageBase() if final.base.stage is not None else self._base(final)
         builder = self._builder()
-        copies = [plan for _, plans in builder.plan(final, base) for plan in plans]
+        plans = [plan for _, plans in builder.plan(final, base) for plan in plans]
         said = [i for i in final.instructions if isinstance(i, Definition | Require)]
-        if not said:
-            return copies
-        return [*copies, *self._skills(final, self.compiled().document, base).plans]
+        if said or self.packer.screen is not None:
+            compiled = self.compiled()
+            self._screen(final, base, compiled)
+            plans += self._skills(final, compiled.document, base).plans
+        for plan in plans:
+            if self.packer.screen is not None:
+                self.packer.screen.layer(plan.files, scan_layer(plan.files))
+        return plans
 
     def needs(self) -> BuildNeeds:
         """What the image needs from elsewhere; nothing is packed, but FROM's images are looked up.
@@ -101,12 +106,20 @@ class Work:
         final = self.results[self.agentfile.final.index]
         stages = [self.agentfile.stages[index] for index in _needed(self.agentfile)]
         needs = BuildNeeds.of(self.agentfile, stages, final, self.context)
-        used = {
-            where if name in needs.images else name: where
-            for name, where in self.find.used.items()
-            if name != where or name not in needs.images
-        }
-        return replace(needs, images=dict(sorted({**needs.images, **used}.items())))
+        return replace(needs, images=self._with_parents(needs.images))
+
+    def _with_parents(self, named: Mapping[str, str]) -> Mapping[str, str]:
+        """The images that stages name, and those of parents.
+
+        An Agentfile that was made up names its parent where it was found, which may be elsewhere
+        on another machine: the parent's own name stands for both.
+        """
+        used = self.find.used
+        made_up = used.values() if self.agentfile.file.endswith(".agentdef") else ()
+        images = {name: where for name, where in named.items() if name not in made_up}
+        for name, where in used.items():
+            images[where if name in images else name] = where
+        return dict(sorted(images.items()))
 
     def compiled(self, stage: Stage | None = None) -> Compiled:
         """The definition of a stage (None: the last); nothing is packed, FROM is looked up."""
