@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -22,7 +24,7 @@ from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context
 from agentoci.builder.lineages import Definitions, Ground, Refuse, weakened, with_agentfile
 from agentoci.definition.lineage import NO_LINEAGE, Lineage
-from agentoci.errors import SourceFaults
+from agentoci.errors import Fault, NotFound, SourceFaults
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json
 
@@ -53,7 +55,7 @@ class Compiled:
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles one stage; raises SourceFaults with the place in the Agentfile.
+    """Compiles one stage; raises SourceFaults with all places in the Agentfile and its files.
 
     `find` finds parents. A `version` takes the place of the one that is declared.
     """
@@ -67,13 +69,19 @@ class Compiler:
     def compile(self, stage: Stage, *, ground: Ground, fallback_name: str) -> Compiled:
         """Apply DEFINITION, INTERFACE, SET, REQUIRE and LABEL, in this order, and check the sum."""
         definitions = Definitions(self.context, self.find, ground)
-        start = self._start(stage, definitions)
+        faults = _Faults()
+        start = ground.lineage
+        with faults.gathering():
+            start = self._start(stage, definitions)
         document = copy.deepcopy(start.document()) if start.entries else _blank()
         for instruction in stage.instructions:
-            self._interface(document, instruction, definitions)
+            with faults.gathering():
+                self._interface(document, instruction, definitions)
         for step in (self._set, self._require, self._label):
             for instruction in stage.instructions:
-                document = step(document, instruction)
+                with faults.gathering():
+                    document = step(document, instruction)
+        faults.conclude()
         metadata = _part(document, "metadata")
         metadata["name"] = metadata.get("name") or fallback_name
         if self.version is not None:
@@ -212,6 +220,31 @@ class Compiler:
             raise SourceFaults([self.agentfile.fault(instruction.place, message, hint=hint)])
 
         return refuse
+
+
+class _Faults:
+    """Gathers what single instructions are at fault for, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Fault, None] = {}
+        self._missing: NotFound | None = None
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Keep the faults that the block raises, and that a parent is not there."""
+        try:
+            yield
+        except SourceFaults as exc:
+            self._found |= dict.fromkeys(exc.faults)
+        except NotFound as exc:
+            self._missing = self._missing or exc
+
+    def conclude(self) -> None:
+        """Raise what was kept; what files are at fault for comes before a missing parent."""
+        if self._found:
+            raise SourceFaults([*self._found]) from self._missing
+        if self._missing is not None:
+            raise self._missing
 
 
 def _text(definitions: Definitions, path: str, refuse: Refuse) -> str:

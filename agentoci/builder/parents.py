@@ -162,12 +162,11 @@ def source_of(image: Image, where: str) -> Source:
 
 def read_source(content: bytes, where: str) -> Source:
     """A definition file, its parents not looked at yet; raises SourceFaults."""
-    from agentoci.definition.constraints import check_expressions
-    from agentoci.definition.read import definition_document, read_definition
+    from agentoci.definition.constraints import read_with_constraints
+    from agentoci.definition.read import definition_document
     from agentoci.definition.yamlio import load
 
-    definition = read_definition(content, file=where)
-    check_expressions(content, file=where)
+    definition = read_with_constraints(content, file=where)
     return Source(definition_document(definition), where, load(content, file=where))
 
 

@@ -54,6 +54,10 @@ class SkillMissing(NotFound):
     """A skill that the build needs is not there."""
 
 
+class NoSkillFolder(Invalid):
+    """A path that is required as a skill, and is none of the context."""
+
+
 def no_artifacts(
     reference: str, version: str | None, folder: Path
 ) -> AbstractContextManager[Artifact]:
@@ -131,7 +135,7 @@ class SkillPlanner:
             return self._skills(name, tool)
         except SourceFaults:
             raise
-        except (NotFound, Unreachable) as exc:
+        except (NotFound, NoSkillFolder, Unreachable) as exc:
             if tool.get("required") is not False:
                 raise self._located(name, exc) from exc
             self.trace.replayable = False  # it may be there the next time
@@ -175,19 +179,19 @@ class SkillPlanner:
 
         found = self.context.lookup(path)
         if found is None or not found.is_folder:
-            raise SkillMissing(
+            raise NoSkillFolder(
                 f"the skill {path!r} is no folder of the context",
                 hint="a skill of a registry is written HOST/NAME:TAG",
             )
         file = f"{found.path}/{SKILL_FILE}" if found.path else SKILL_FILE
         listed = {entry.path: entry for entry in self.context.listing(found.path)}
         if file not in listed or not listed[file].is_regular:
-            raise SkillMissing(f"the folder {path!r} has no {SKILL_FILE}", hint="a skill has one")
+            raise NoSkillFolder(f"the folder {path!r} has no {SKILL_FILE}", hint="a skill has one")
         content = _read(self.context.locate(file), limits.MAX_DEFINITION_BYTES + 1)
         folder = found.path.rpartition("/")[2] or None
         skill = read_skill(content, folder=folder, file=file)
         if select not in (None, skill.name):
-            raise SkillMissing(f"the skill in {path!r} is called {skill.name!r}")
+            raise NoSkillFolder(f"the skill in {path!r} is called {skill.name!r}")
         copied = copy_folder(self.context, found.path, f"{FOLDER}/{skill.name}")
         return _Found(copied, [skill.name], {"skills": [skill.name]})
 

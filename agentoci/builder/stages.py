@@ -26,7 +26,7 @@ from agentoci.builder.packing import LayerPlan, PackedPlan, Packer
 from agentoci.builder.report import BuildReport, Layer, Step
 from agentoci.builder.skills import Skills
 from agentoci.definition.lineage import NO_LINEAGE, Lineage
-from agentoci.errors import Fault, Invalid, SourceFaults
+from agentoci.errors import AgentociError, Fault, Invalid, SourceFaults
 from agentoci.layers.inventory import FileEntry, Inventory
 from agentoci.layers.pack import ALONE
 from agentoci.layers.source import ChangedWhileReading, SourceDenied, SourceUnreadable
@@ -133,7 +133,7 @@ class StageBuilder:
         steps: Iterator[Step],
     ) -> StageResult:
         """Pack the stage's layers, and compile the definition meanwhile; tells every step."""
-        planned = self.plan(stage, base)
+        planned = self._plan_or_tell_all(stage, base, compile_definition)
         copies = [plan for _, plans in planned for plan in plans]
         with self.packer.packing(copies) as finish:
             compiled = compile_definition()
@@ -169,6 +169,22 @@ class StageBuilder:
             requirements,
             _healthcheck(base, stage.instructions),
         )
+
+    def _plan_or_tell_all(
+        self, stage: Stage, base: StageBase, compile_definition: Callable[[], Compiled]
+    ) -> list[tuple[Copy, list[LayerPlan]]]:
+        """The plan; when that fails, the definition is compiled to tell its faults as well."""
+        try:
+            return self.plan(stage, base)
+        except SourceFaults as exc:
+            faults = [*exc.faults]
+            try:
+                compile_definition()
+            except SourceFaults as others:
+                faults += others.faults
+            except AgentociError:  # it is told when the COPYs are mended
+                pass
+            raise SourceFaults(faults) from exc
 
     def _tell(
         self,

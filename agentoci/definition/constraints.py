@@ -6,16 +6,19 @@ Reading one costs the import of `celpy`; without constraints that is never paid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agentoci.definition.places import Located, Path, Place
-from agentoci.definition.read import InvalidDefinition
+from agentoci.definition.read import InvalidDefinition, read_definition
 from agentoci.definition.variables import known_at_build
 from agentoci.definition.wording import show_path
 from agentoci.errors import Fault, SourceFaults
 from agentoci.spec.jsonio import Json
+
+if TYPE_CHECKING:
+    from agentoci.definition.model import AgentDefinition
 
 _WHERE: Final[tuple[tuple[str, ...], ...]] = (
     ("spec", "constraints"),
@@ -71,8 +74,32 @@ def decided(document: Mapping[str, Json]) -> list[Checked]:
     return [_decide(document, path, text, values) for path, text in _expressions(document)]
 
 
+def read_with_constraints(content: bytes, *, file: str) -> AgentDefinition:
+    """Read an `.agentdef` as `read_definition` does, and the expressions of its constraints.
+
+    Raises SourceFaults with all that is wrong with either.
+    """
+    try:
+        definition = read_definition(content, file=file)
+    except SourceFaults as exc:
+        told = {fault.line for fault in exc.faults}
+        more = [fault for fault in _readable_faults(content, file) if fault.line not in told]
+        raise SourceFaults([*exc.faults, *more]) from exc
+    check_expressions(content, file=file)
+    return definition
+
+
+def _readable_faults(content: bytes, file: str) -> Sequence[Fault]:
+    """Those of the expressions in a file that has other faults."""
+    try:
+        check_expressions(content, file=file)
+    except SourceFaults as exc:
+        return exc.faults
+    return ()
+
+
 def check_expressions(content: bytes, *, file: str) -> None:
-    """Read the expressions of a definition's file, which was found well-formed already.
+    """Read the expressions of a definition's file, as far as they have the right shape.
 
     Raises SourceFaults with carets inside the expressions. What is false already is not looked for:
     parents and SETs may change the values.

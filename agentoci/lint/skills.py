@@ -5,11 +5,13 @@ Skills of registries and layouts are not fetched.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from agentoci.agentfile import Agentfile
+from agentoci.agentfile import Agentfile, Require
+from agentoci.builder.bindings import RequiredTools, tools_of
 from agentoci.builder.located import InstructionFailed
 from agentoci.builder.replay import Trace
 from agentoci.builder.skills import SkillPlanner, no_artifacts
@@ -20,10 +22,21 @@ from agentoci.spec.jsonio import Json
 
 def read_skills(subject: Subject, agentfile: Agentfile) -> None:
     """Check every required skill of the context, each by itself so that all faults are told."""
-    tools = value_at(subject.document or subject.draft, ("spec", "requires", "tools"))
-    for tool in tools if isinstance(tools, list) else ():
-        if isinstance(tool, dict) and isinstance(value_at(tool, ("skill", "path")), str):
+    for tool in _tools(subject, agentfile):
+        if isinstance(value_at(tool, ("skill", "path")), str):
             _read_skill(subject, agentfile, {"name": "", **tool})
+
+
+def _tools(subject: Subject, agentfile: Agentfile) -> Iterator[Mapping[str, Json]]:
+    """The compiled definition's, or when that cannot be had what files say one by one."""
+    yield from tools_of(subject.document or subject.draft or {})
+    if subject.document is not None:
+        return
+    required = RequiredTools(agentfile, subject.context, lambda _: None)
+    for require in agentfile.final.instructions:
+        if isinstance(require, Require) and require.kind == "skill":
+            with contextlib.suppress(SourceFaults):  # compiling tells
+                yield from required.entries(require)
 
 
 def _read_skill(subject: Subject, agentfile: Agentfile, tool: Mapping[str, Json]) -> None:

@@ -67,13 +67,10 @@ def _agentfile(content: bytes, path: Path) -> str:
 
 
 def _definition(content: bytes, path: Path) -> str:
-    from agentoci.definition.constraints import check_constraints, constraint_faults
-    from agentoci.definition.read import definition_document, read_definition
-    from agentoci.definition.yamlio import load
+    from agentoci.definition.constraints import check_constraints, read_with_constraints
+    from agentoci.definition.read import definition_document
 
-    definition = read_definition(content, file=str(path))
-    if faults := constraint_faults(load(content, file=str(path))):
-        raise SourceFaults(faults)
+    definition = read_with_constraints(content, file=str(path))
     if definition.metadata.parent is not None or not definition.spec.constraints:
         return ""
     checked = check_constraints(definition_document(definition), what=str(path))
