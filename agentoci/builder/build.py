@@ -21,6 +21,7 @@ from agentoci.builder.profiles import store_agent, store_as_image
 from agentoci.builder.replay import Recorder, Records, Trace, tag_all
 from agentoci.builder.report import BuildReport, Built, NoReport
 from agentoci.builder.scanning import Screen, screen_agentfile
+from agentoci.builder.shown import Shown
 from agentoci.builder.skills import ArtifactLookup, no_artifacts
 from agentoci.builder.sources import read_agentfile
 from agentoci.builder.stages import StageResult
@@ -72,8 +73,12 @@ class Builder:
         Raises SourceFaults with every fault of the Agentfile, SecretsFound with every secret, and
         the errors of what it needs.
         """
+        with Shown(context, options.file).faults():
+            return self._build(context, options, report or NoReport())
+
+    def _build(self, context: Path, options: BuildOptions, report: BuildReport) -> Built:
         trace = self._trace()
-        recorder = Recorder(report or NoReport())
+        recorder = Recorder(report)
         work = self._prepare(context, options, recorder, trace)
         with self._store.using():
             final = work.stage_results()[-1]
@@ -90,17 +95,24 @@ class Builder:
 
     def compile(self, context: Path, options: BuildOptions) -> Compiled:
         """The definition that a build would make; raises as `build` does, and packs nothing."""
-        with self._store.using():
+        with Shown(context, options.file).faults(), self._store.using():
             return self._prepare(context, options, NoReport(), self._trace()).compiled()
 
     def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
-        """What a build would pack, for `--dry-run`; nothing is written."""
-        work = self._prepare(context, options, NoReport(), self._trace())
-        return work.plans()
+        """What a build would pack, for `--dry-run`; nothing is written.
+
+        Raises as `build` does of the last stage, SecretsFound too.
+        """
+        with Shown(context, options.file).faults():
+            work = self._prepare(context, options, NoReport(), self._trace())
+            plans = work.plans()
+            if work.packer.screen is not None:
+                work.packer.screen.conclude(NoReport())
+            return plans
 
     def needs(self, context: Path, options: BuildOptions) -> BuildNeeds:
         """What a build needs from elsewhere, for the lock; raises what `build` raises of these."""
-        with self._store.using():
+        with Shown(context, options.file).faults(), self._store.using():
             return self._prepare(context, options, NoReport(), self._trace()).needs()
 
     def _trace(self) -> Trace:

@@ -21,6 +21,7 @@ from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context, OutsideContext
 from agentoci.builder.copying import CopiedFile
 from agentoci.builder.report import BuildReport
+from agentoci.builder.shown import shown_path
 from agentoci.errors import Denied
 from agentoci.layers.pack import contents
 from agentoci.layers.tar import TarEntry
@@ -45,10 +46,11 @@ class SecretsFound(Denied):
 
     shows_lines = True
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    def __init__(self, findings: Sequence[Finding], context: Path) -> None:
         self.findings = tuple(findings)
         number = "a secret" if len(findings) == 1 else f"{len(findings)} secrets"
-        lines = [f"{number} in what would be packed", *(f"  {_told(f)}" for f in findings)]
+        told = (_told(f, shown_path(context, f.path)) for f in findings)
+        lines = [f"{number} in what would be packed", *(f"  {text}" for text in told)]
         super().__init__(
             "\n".join(lines),
             hint="take it out, and change the key if others saw it; "
@@ -56,8 +58,8 @@ class SecretsFound(Denied):
         )
 
 
-def _told(finding: Finding) -> str:
-    path = "".join(char if char.isprintable() else "?" for char in finding.path)
+def _told(finding: Finding, shown: str = "") -> str:
+    path = "".join(char if char.isprintable() else "?" for char in shown or finding.path)
     place = f"{path}:{finding.line}:{finding.column}"
     return f"{place}: {finding.rule}: {finding.message} [{finding.id}]"
 
@@ -196,7 +198,7 @@ class Screen:
         found = sorted(self._found.values(), key=lambda f: (f.path, f.line, f.column, f.rule))
         secrets = [finding for finding in found if finding.is_secret]
         if denied := [finding for finding in secrets if finding.id not in self.allowed]:
-            raise SecretsFound(denied)
+            raise SecretsFound(denied, self.context)
         for finding in secrets:
             report.warning(f"let through: {_told(finding)}")
         for unknown in sorted(self.allowed - {finding.id for finding in secrets}):

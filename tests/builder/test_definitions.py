@@ -112,7 +112,7 @@ def test_an_interface_whose_definition_is_broken(workshop: Workshop) -> None:
     workshop.write("one.agentdef", "metadata: {name: coordinator_agent\n")
     text = "FROM scratch\nINTERFACE coordinator_agent\n"
     (found,) = workshop.faults(text).faults
-    assert found.file == "one.agentdef"
+    assert found.file == str(workshop.context / "one.agentdef")
     workshop.write("two.agentdef", FULL)
     assert definition(workshop, text)["metadata"]["version"] == "1.4.0"
 
@@ -180,10 +180,16 @@ def test_faults_are_told_at_their_place(workshop: Workshop, line: str, message: 
     assert message in told
 
 
+def test_a_version_that_is_none_is_told_where_it_stands(workshop: Workshop) -> None:
+    line = "LABEL a=b org.opencontainers.image.version=one c=d"
+    (found,) = workshop.faults(f"FROM scratch\n{line}\n").faults
+    assert (found.line, found.column) == (2, line.index("one") + 1)
+
+
 def test_faults_of_a_definition_are_told_in_its_own_file(workshop: Workshop) -> None:
     workshop.write("c.agentdef", FULL.replace("interface:", "interfase:"))
     found = workshop.faults("FROM scratch\nDEFINITION c.agentdef\n").faults
-    assert [fault.file for fault in found] == ["c.agentdef"]
+    assert [fault.file for fault in found] == [str(workshop.context / "c.agentdef")]
     assert found[0].line == 9
 
 

@@ -124,11 +124,12 @@ def test_a_broken_parent_is_told_in_its_own_file(family: Workshop) -> None:
     with pytest.raises(SourceFaults) as caught:
         family.build(file=family.context / "advanced.agentdef")
     (fault,) = caught.value.faults
-    assert (fault.file, fault.line) == ("coordinator.agentdef", 36)
+    parent = str(family.context / "coordinator.agentdef")
+    assert (fault.file, fault.line) == (parent, 36)
     family.write("coordinator.agentdef", FULL.replace("metadata:", "metadata: ["))
     with pytest.raises(SourceFaults) as caught:
         family.build(file=family.context / "advanced.agentdef")
-    assert caught.value.faults[0].file == "coordinator.agentdef"
+    assert caught.value.faults[0].file == parent
 
 
 def test_two_files_of_one_name_are_ambiguous(family: Workshop) -> None:

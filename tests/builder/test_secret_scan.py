@@ -79,6 +79,15 @@ def test_everything_that_goes_into_an_image_is_scanned(
     assert places(denied(workshop, agentfile))[0] == f"{place} secret/openai-key"
 
 
+def test_every_place_of_a_secret_is_told_whether_or_not_it_is_packed_anew(
+    workshop: Workshop,
+) -> None:
+    workshop.write("knowledge/a.md", f"one {KEY}\n{KEY}\n")
+    for _ in range(2):
+        assert "knowledge/a.md:1:5" in (said := denied(workshop).message)
+        assert ", also at 2:1 [" in said
+
+
 def test_a_build_argument_is_scanned_and_told_once(workshop: Workshop) -> None:
     text = "FROM scratch\nARG TOKEN\nENV A=$TOKEN\nINTERFACE h\n"
     error = denied(workshop, text, build_args={"TOKEN": KEY})
@@ -239,3 +248,25 @@ def test_the_command_says_what_and_how(workshop: Workshop, tmp_path: Path) -> No
     code, output = build("--allow-secret", finding.id)
     assert code == 0
     assert "let through: knowledge/a.md:1:6: secret/openai-key" in output
+
+
+def test_a_dry_run_finds_the_same(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the paths that the user sees, and with the ids that a build takes."""
+    workshop.write("knowledge/a.md", f"key: {KEY}\n")
+    workshop.agentfile(AGENTFILE)
+    monkeypatch.chdir(workshop.context.parent)
+    environment = {"HOME": str(tmp_path), "AGENTOCI_HOME": str(workshop.home)}
+    [finding] = denied(workshop).findings
+
+    def plan(*options: str) -> Exception | str | None:
+        arguments = ["build", "--dry-run", *options, workshop.context.name]
+        done = CliRunner().invoke(agent, arguments, env=environment)
+        return done.exception if isinstance(done.exception, SecretsFound) else done.output
+
+    refused = plan()
+    assert isinstance(refused, SecretsFound)
+    assert f"  {workshop.context.name}/knowledge/a.md:1:6: secret/openai-key" in str(refused)
+    assert refused.findings == (finding,)
+    assert "knowledge" in str(plan("--allow-secret", finding.id))

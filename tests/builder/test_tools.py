@@ -258,7 +258,7 @@ def test_faults_at_the_requirement(
 def test_a_file_of_json_that_ends_early_is_not_json(mcp: Workshop) -> None:
     mcp.write("mcp.json", '{"mcpServers": {')
     (fault,) = mcp.faults("FROM scratch\nREQUIRE mcp:mcp.json\n").faults
-    assert (fault.file, fault.line) == ("mcp.json", 1)
+    assert (fault.file, fault.line) == (str(mcp.context / "mcp.json"), 1)
     assert fault.message.startswith("not JSON: ")
 
 
@@ -267,9 +267,7 @@ def test_faults_in_the_file(mcp: Workshop) -> None:
     servers = {"a": {"command": "x", "env": {"A_TOKEN": secret}}, "b": {"cmd": "y"}}
     mcp.write("mcp.json", json.dumps({"mcpServers": servers}, indent=1))
     found = mcp.faults("FROM scratch\nREQUIRE mcp:mcp.json\n")
-    assert [(fault.file, fault.line) for fault in found.faults] == [
-        ("mcp.json", 6),
-        ("mcp.json", 9),
-    ]
+    file = str(mcp.context / "mcp.json")
+    assert [(fault.file, fault.line) for fault in found.faults] == [(file, 6), (file, 9)]
     assert "write env:A_TOKEN" in (found.faults[0].hint or "")
     assert secret not in str(found)
