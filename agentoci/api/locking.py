@@ -14,7 +14,7 @@ from agentoci.builder.options import BuildOptions
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import Invalid, NotFound
 from agentoci.release.drift import Change, LockDrift, changes, drifted
-from agentoci.release.lock import LOCK_FILE, Lock, Pin, PinKind
+from agentoci.release.lock import Lock, Pin, PinKind
 from agentoci.spec.reference import Reference
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def fitting_lock(
     made = make_lock(engine, context, options, sources=sources, write=False)
     warn(f"{path} {'is made anew' if write else 'does not fit'}: {reasons[0]}")
     for change in made.changes:
-        warn(f"{LOCK_FILE}: {change}")
+        warn(f"{path.name}: {change}")
     return made.lock
 
 

@@ -13,17 +13,18 @@ from typing import Any
 
 from agentoci._internal import files, limits
 from agentoci.builder.options import BuildOptions, Pins
+from agentoci.builder.sources import find_lock
 from agentoci.errors import AgentociError
-from agentoci.release.lock import LOCK_FILE, Lock, PinKind
+from agentoci.release.lock import Lock, PinKind
 from agentoci.spec.jsonio import Json
 from agentoci.spec.reference import Reference
 
-__all__ = ["LOCK_FILE", "lock_path", "pinned_text", "pins_of", "read_pins"]
+__all__ = ["lock_path", "pinned_text", "pins_of", "read_pins"]
 
 
 def lock_path(context: Path, options: BuildOptions) -> Path:
     """Where the lock of a build is: beside the Agentfile."""
-    return (options.file.parent if options.file else context) / LOCK_FILE
+    return find_lock(context, options.file)
 
 
 def pinned_text(reference: str, digest: str) -> str:

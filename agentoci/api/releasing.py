@@ -220,7 +220,9 @@ class _Work:
         return self._candidate(build, warnings)
 
     def _candidate(self, build: BuildOptions, report: BuildReport | None) -> Descriptor:
-        locked = self.options.locked or lock_path(self._folder, build).exists()
+        file = self.path if self.path.is_file() else build.file
+        lock = lock_path(self._folder, replace(build, file=file))
+        locked = self.options.locked or lock.exists()
         return build_candidate(self.engine, self.path, build, report=report, locked=locked)
 
     @property

@@ -14,6 +14,7 @@ from agentoci.builder.replay import Trace
 from agentoci.builder.report import BuildReport
 from agentoci.definition.parents import Find
 from agentoci.errors import Invalid, NotFound
+from agentoci.release.lock import LOCK_FILE
 from agentoci.spec.jsonio import Json
 
 
@@ -78,3 +79,18 @@ def find_agentfile(context: Path) -> Path:
         found = f"no Agentfile, and {len(definitions)} .agentdef files"
         raise AmbiguousDefinition(f"{context}: {found}", hint=hint)
     raise AgentfileMissing(f"{context}: no Agentfile, and no .agentdef", hint=hint)
+
+
+def find_lock(context: Path, file: Path | None) -> Path:
+    """Where the lock of a build is, whether or not it is there: beside the file that is built.
+
+    It is `agent.lock` for the file that a build of its folder finds by itself, and `FILE.lock` for
+    another one: two files in one folder do not share a lock.
+    """
+    if file is None:
+        return context / LOCK_FILE
+    try:
+        is_found = find_agentfile(file.parent).name == file.name
+    except (AgentfileMissing, AmbiguousDefinition):
+        is_found = False
+    return file.parent / (LOCK_FILE if is_found else f"{file.name}.lock")

@@ -53,10 +53,10 @@ def lock_command(
 ) -> None:
     """Pin what FROM and REQUIRE stand for in agent.lock.
 
-    The lock lies beside the Agentfile. It pins base images, required agents (with all that they
-    need) and skills by digest; `agent build` takes what it pins, `agent build --locked` fails when
-    it does not fit. Pins that still fit are kept: --upgrade takes newer ones. Prints the pins; what
-    changed goes to stderr.
+    The lock lies beside the Agentfile; that of a file which only -f finds is called FILE.lock. It
+    pins base images, required agents (with all that they need) and skills by digest; `agent build`
+    takes what it pins, `agent build --locked` fails when it does not fit. Pins that still fit are
+    kept: --upgrade takes newer ones. Prints the pins; what changed goes to stderr.
 
     Agents are looked for in the local store and at the default registry; without one, where the
     base image is; then at `requirement_sources` of the config file.
@@ -71,7 +71,7 @@ def lock_command(
     """
     from agentoci.api.locking import check_lock, make_lock
 
-    path, names = _path_and_names(arguments, named=upgrade)
+    path, names = _path_and_names(arguments, file, named=upgrade)
     if check and upgrade:
         raise click.UsageError("--check changes nothing, --upgrade does")
     options = _options(engine, file, build_args)
@@ -158,12 +158,20 @@ def update_command(
     _install(engine, path, options, form, quiet=quiet)
 
 
-def _path_and_names(arguments: tuple[str, ...], *, named: bool) -> tuple[Path, tuple[str, ...]]:
-    """With --upgrade the first is the folder when it holds a lock, without it is in any case."""
-    from agentoci.api.pinning import LOCK_FILE
+def _path_and_names(
+    arguments: tuple[str, ...], file: Path | None, *, named: bool
+) -> tuple[Path, tuple[str, ...]]:
+    """With --upgrade the first is the folder when it holds a lock, without it is in any case.
+
+    The lock of a `file` lies beside that; then the first is the folder when it is one.
+    """
+    from agentoci.api.builds import BuildOptions
+    from agentoci.api.pinning import lock_path
 
     path, names = Path(), arguments
-    if arguments and (not named or (Path(arguments[0]) / LOCK_FILE).is_file()):
+    first = Path(arguments[0]) if arguments else path
+    is_path = first.is_dir() if file else lock_path(first, BuildOptions()).is_file()
+    if arguments and (not named or is_path):
         path, names = Path(arguments[0]), arguments[1:]
     if names and not named:
         raise click.UsageError(f"{names[0]}: names are for --upgrade")

@@ -10,7 +10,6 @@ from agentoci.agentfile import Agentfile, Arg, Copy, Env, Healthcheck, Label, Re
 from agentoci.agentfile.nodes import Instruction
 from agentoci.lint.findings import Edit
 from agentoci.lint.subject import Subject
-from agentoci.release.lock import LOCK_FILE
 from agentoci.spec.reference import InvalidReference, Reference
 
 _SECRET_NAME: Final = re.compile(
@@ -41,7 +40,7 @@ def check(subject: Subject) -> None:
 
 def _base(subject: Subject, stage: Stage) -> None:
     base = stage.base
-    if base.is_scratch or base.stage is not None or (subject.context.root / LOCK_FILE).exists():
+    if base.is_scratch or base.stage is not None or subject.lock.exists():
         return
     try:
         reference = Reference.parse(base.reference)
@@ -52,7 +51,7 @@ def _base(subject: Subject, stage: Stage) -> None:
             base.place,
             f"{base.reference!r} is another image whenever its tag moves",
             width=len(base.reference),
-            hint="name a version or a digest, or pin it in agent.lock",
+            hint=f"name a version or a digest, or pin it in {subject.lock.name}",
         )
         subject.add("base-unpinned", fault)
 

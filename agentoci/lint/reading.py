@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -39,11 +40,10 @@ from agentoci.lint.local import Local
 from agentoci.lint.skills import read_skills
 from agentoci.lint.subject import Copied, Options, Subject
 from agentoci.lint.validating import validate
-from agentoci.release.lock import LOCK_FILE, MATRIX_FILE
+from agentoci.release.lock import MATRIX_FILE
 from agentoci.store.layout import LayoutStore
 
 DEFINITION: Final = ".agentdef"
-_BESIDE: Final = {LOCK_FILE: "lock-invalid", MATRIX_FILE: "compatibility-invalid"}
 
 
 def read_subject(root: Path, options: Options, store: LayoutStore) -> Subject:
@@ -60,8 +60,8 @@ def read_subject(root: Path, options: Options, store: LayoutStore) -> Subject:
     else:
         _read_agentfile(subject)
     _read_other_definitions(subject)
-    for name, rule in _BESIDE.items():
-        _validate(subject, name, rule)
+    _validate(subject, subject.lock, "lock-invalid")
+    _validate(subject, subject.lock.parent / MATRIX_FILE, "compatibility-invalid")
     if subject.agentfile is not None:
         _plan_copies(subject, subject.agentfile)
         compile_stage(subject, subject.agentfile, local)
@@ -156,12 +156,11 @@ def _read_other_definitions(subject: Subject) -> None:
                 subject.others[entry.path] = located
 
 
-def _validate(subject: Subject, name: str, rule: str) -> None:
-    """A file that belongs to the context by its name, whether or not it is ignored there."""
-    path = subject.context.root / name
+def _validate(subject: Subject, path: Path, rule: str) -> None:
+    """A file that belongs to the Agentfile by its name, whether or not the context ignores it."""
     if path.is_file():
         for fault in validate(path).faults:
-            subject.add(rule, replace(fault, file=subject.shown(name)))
+            subject.add(rule, replace(fault, file=os.path.normpath(path)))
 
 
 def check_definition(subject: Subject, path: str) -> Located | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from agentoci.agentfile import Agentfile, Copy, Interface, Place, Set, Stage
 from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile
+from agentoci.builder.sources import find_lock
 from agentoci.definition.places import Located
 from agentoci.definition.places import Path as Keys
 from agentoci.errors import Fault
@@ -82,6 +83,11 @@ class Subject:
     def file(self) -> str:
         """The Agentfile, or the definition in its place, as the user would write it."""
         return os.path.normpath(self.path)
+
+    @property
+    def lock(self) -> Path:
+        """Where its lock is, if it has one."""
+        return find_lock(self.context.root, self.options.file)
 
     def add(self, rule: str, fault: Fault, *, fix: Edit | None = None, secret: str = "") -> None:
         """Report a finding of a rule, unless the rule is switched off."""

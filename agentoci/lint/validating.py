@@ -51,12 +51,22 @@ def kind_of(path: Path) -> str:
     name = path.name
     if name in _NAMES:
         return _NAMES[name]
+    if _is_lock(path):
+        return "lock"
     if path.suffix in _SUFFIXES:
         return _SUFFIXES[path.suffix]
     if name == "Agentfile" or name.startswith("Agentfile.") or name.endswith(".Agentfile"):
         return "Agentfile"
     known = ", ".join(("Agentfile", *(f"*{suffix}" for suffix in _SUFFIXES), *_NAMES))
     raise UnknownKind(f"{path}: the name does not say what it is", hint=f"one of: {known}")
+
+
+def _is_lock(path: Path) -> bool:
+    """Whether it is the `FILE.lock` of a file that can be built; other programs have locks, too."""
+    file = path.with_suffix("")
+    if path.suffix != ".lock":
+        return False
+    return file.suffix == ".agentdef" or "Agentfile" in file.name or file.is_file()
 
 
 def _agentfile(content: bytes, path: Path) -> str:

@@ -44,9 +44,9 @@ def agents(tmp_path: Path, agent: Agent) -> Agents:
     return Agents(folder, agent)
 
 
-def pins(path: Path) -> dict[str, str]:
+def pins(path: Path, lock: str = "agent.lock") -> dict[str, str]:
     """What a lock pins: name → version, or digest for what has none."""
-    document = json.loads((path / "agent.lock").read_text())
+    document = json.loads((path / lock).read_text())
     return {pin["name"]: pin.get("version", pin["digest"]) for pin in document["pins"]}
 
 
@@ -270,11 +270,54 @@ def test_every_image_that_a_build_takes_from_is_pinned(agent: Agent, agents: Age
     )
     given = ("-f", path / "other.Agentfile", path)
     agent("lock", "-q", *given)
-    assert pins(path) == {f"{name}:0.1.0-a.1": digests[name] for name in ("one", "two")}
+    pinned = pins(path, "other.Agentfile.lock")
+    assert pinned == {f"{name}:0.1.0-a.1": digests[name] for name in ("one", "two")}
     agent("build", "-q", "--locked", *given)
     drift = agent("build", "--locked", "--build-arg", "BASE=three", *given, code=3)
     assert "three:0.1.0-a.1 is not locked" in drift.err
     assert "one:0.1.0-a.1 is locked, and not used any more" in drift.err
+
+
+def test_two_files_in_one_folder_have_two_locks(agent: Agent, agents: Agents) -> None:
+    for name in ("one", "two"):
+        agents.build(name, "1.0.0")
+    path = agents.write("child", "0.1.0-rc.1", "REQUIRE one@^1")
+    text = "FROM scratch\nREQUIRE two@^1\nINTERFACE other\n"
+    (path / "test.Agentfile").write_text(text)
+    other = ("-f", path / "test.Agentfile", path)
+    agent("lock", "-q", path)
+    agent("lock", "-q", *other)
+    agent("lock", "-q", "-f", path / "Agentfile", path)
+    assert pins(path) == {"one": "1.0.0"}
+    assert pins(path, "test.Agentfile.lock") == {"two": "1.0.0"}
+    for verb in (("build", "--locked"), ("lock", "--check"), ("install",)):
+        agent(*verb, path)
+        agent(*verb, *other)
+    for name in ("one", "two"):
+        agents.build(name, "1.1.0")
+    agent("lock", "-q", "--upgrade", *other, "two")
+    agent("update", "-q", "-C", path, "one")
+    assert (pins(path), pins(path, "test.Agentfile.lock")) == ({"one": "1.1.0"}, {"two": "1.1.0"})
+    assert {file.name for file in path.glob("*.lock")} == {"agent.lock", "test.Agentfile.lock"}
+
+
+def test_the_lock_is_called_by_how_the_file_is_found(agent: Agent, agents: Agents) -> None:
+    """A lone definition is found by itself; beside an Agentfile only -f leads to it."""
+    agents.build("one", "1.0.0")
+    path = agents.folder / "lone"
+    path.mkdir()
+    (path / "lone.agentdef").write_text(
+        "apiVersion: agent/v1\nkind: AgentDefinition\n"
+        "metadata: {name: lone, version: 0.1.0-dev}\n"
+        "spec: {requires: {tools: [{name: one, version: ^1}]}}\n"
+    )
+    agent("lock", "-q", "-f", path / "lone.agentdef", path)
+    assert pins(path) == {"one": "1.0.0"}
+    (path / "Agentfile").write_text("FROM scratch\nINTERFACE bot\n")
+    agent("lock", "-q", "-f", path / "lone.agentdef", path)
+    assert pins(path, "lone.agentdef.lock") == {"one": "1.0.0"}
+    agent("lock", "-q", path)
+    assert pins(path) == {}
 
 
 def test_a_base_s_requirements_are_locked_too(agent: Agent, agents: Agents) -> None:

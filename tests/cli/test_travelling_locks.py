@@ -126,7 +126,7 @@ def test_a_registry_that_lets_nobody_in_does_not_stop_the_lock(
 def test_short_names_that_name_their_place_fit_wherever_it_is(
     agent: Agent, tmp_path: Path, config: Path, fake: FakeRegistry, move_home: MoveHome
 ) -> None:
-    """REQUIRE sub/tool and a skill of a short name: pinned in full, and still what was asked for."""
+    """REQUIRE sub/tool is pinned in full, and still what was asked for."""
     tool = folder(tmp_path / "tool", Agentfile="FROM scratch\nENV T=t\nINTERFACE tool\n")
     agent("build", "-q", "-t", "sub/tool:1.0.0", tool)
     agent("push", "-q", "sub/tool:1.0.0")

@@ -178,6 +178,17 @@ def test_a_lock_pins_the_base(lint: Lint):
     assert "base-unpinned" not in {each["rule"] for each in lint({"agent.lock": json.dumps(lock)})}
 
 
+def test_the_lock_of_another_file_is_called_after_it(lint: Lint):
+    text = "FROM base:latest\nINTERFACE interface.md\n"
+    files = {**agentfile(), "test.Agentfile": text, "agent.lock": '{"version": 1, "pins": []}'}
+    given = ("-f", "test.Agentfile")
+    [unpinned] = [each for each in lint(files, *given) if each["rule"] == "base-unpinned"]
+    assert "pin it in test.Agentfile.lock" in unpinned["hint"]
+    bad = lint({"test.Agentfile.lock": "{}"}, *given, code=2)
+    assert ("lock-invalid", "test.Agentfile.lock") in [(one["rule"], one["file"]) for one in bad]
+    assert "base-unpinned" not in {each["rule"] for each in bad}
+
+
 def test_knowledge_that_is_not_listed_is_noted(lint: Lint):
     text = minimal_with("  knowledge:", "    static: [a.md]")
     files = {
@@ -533,6 +544,14 @@ def test_files_are_validated_by_their_names(agent: Agent, context: Path):
     ]
     kinds = [each["kind"] for each in agent("validate", "--format", "json", *names).json]
     assert kinds == ["definition", "Agentfile", "lock", "compatibility matrix", "skill"]
+
+
+def test_the_locks_of_other_programs_are_not_taken_for_ours(agent: Agent, context: Path):
+    lock = '{"version": 1, "pins": []}'
+    ours = ("agent.lock", "test.Agentfile.lock", "bot.agentdef.lock", "other.lock")
+    write(context, {**dict.fromkeys((*ours, "poetry.lock"), lock), "other": "FROM scratch\n"})
+    assert agent("validate", *ours).lines == [f"{name}: ok" for name in ours]
+    assert "does not say what it is" in agent("validate", "poetry.lock", code=2).err
 
 
 def test_all_faults_of_all_files_are_told(agent: Agent, context: Path):

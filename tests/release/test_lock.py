@@ -221,6 +221,28 @@ def test_skills_in_a_range_may_be_any_of_it() -> None:
     assert drift(Lock.of([pin]), Needs(skills=(later,))) != []
 
 
+@pytest.mark.parametrize(
+    ("pinned", "written", "fit"),
+    [
+        ("host.example/team/review:1.2", "review:1.2", True),
+        ("host.example/team/review:1.2", "team/review:1.2", True),
+        ("host.example/team/review:1.2", "host.example/team/review:1.2", True),
+        ("host.example/preview:1.2", "review:1.2", False),
+        ("host.example/team/review:1.2", "review:1.3", False),
+        ("review:1.2", "host.example/review:1.2", False),
+        ("other.example/host.example/review:1.2", "host.example/review:1.2", False),
+        ("oci:skills/review:1.2", "review:1.2", False),
+        ("oci:skills:review", "oci:skills:review", True),
+    ],
+)
+def test_a_short_name_may_be_pinned_at_any_registry(
+    pinned: str, written: str, *, fit: bool
+) -> None:
+    pin = Pin(PinKind.SKILL, "review", pinned, digest("x"))
+    found = drift(Lock.of([pin]), Needs(skills=(SkillRequirement("review", written),)))
+    assert (found == []) is fit
+
+
 def test_changes_are_told_by_version_and_by_digest_where_that_is_all() -> None:
     old = Lock.of([agent_pin("a", "1.0.0"), image_pin("base:1", "x"), agent_pin("b", "1.0.0")])
     new = Lock.of([agent_pin("a", "1.1.0"), image_pin("base:1", "y"), agent_pin("c", "2.0.0")])
