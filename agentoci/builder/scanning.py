@@ -61,7 +61,7 @@ class SecretsFound(Denied):
 def _told(finding: Finding, shown: str = "") -> str:
     path = "".join(char if char.isprintable() else "?" for char in shown or finding.path)
     place = f"{path}:{finding.line}:{finding.column}"
-    return f"{place}: {finding.rule}: {finding.message} [{finding.id}]"
+    return f"{place}: {finding.rule}: {finding.told} [{finding.id}]"
 
 
 class LayerWatch:
@@ -118,7 +118,7 @@ def scan_layer(copied: Iterable[CopiedFile]) -> list[Finding]:
 def record_of(findings: Iterable[Finding]) -> Json:
     """Findings for a cache record."""
     listed: list[Json] = [
-        [f.rule, f.path, f.line, f.column, f.message, f.secret, f.width] for f in findings
+        [f.rule, f.path, f.line, f.column, f.message, f.secret, f.width, f.again] for f in findings
     ]
     return {"rules": RULES_VERSION, "findings": listed}
 
@@ -134,7 +134,7 @@ def findings_of(record: Json) -> list[Finding] | None:
 
 
 def _finding(values: list[Json]) -> Finding:
-    rule, path, line, column, message, secret, width = values
+    rule, path, line, column, message, secret, width, again = values
     return Finding(
         str(rule),
         str(path),
@@ -143,6 +143,7 @@ def _finding(values: list[Json]) -> Finding:
         str(message),
         str(secret),
         int(str(width)),
+        str(again),
     )
 
 
@@ -186,7 +187,7 @@ class Screen:
         A finding gets the line given.
         """
         for finding in scan_content(path, content):
-            self._derived.append(replace(finding, line=line, column=1, width=1))
+            self._derived.append(replace(finding, line=line, column=1, width=1, again=""))
 
     def inherited(self, content: bytes) -> None:
         """What a base image brings along: its secrets are not this build's."""

@@ -145,7 +145,7 @@ def _report(subject: Subject, seen: Seen) -> None:
         subject.shown(found.path),
         found.line,
         found.column,
-        found.message,
+        found.told,
         text=seen.line,
         width=found.width,
         hint=hint,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from agentoci._internal.limits import KIB, MIB
@@ -31,6 +32,9 @@ BINARY_HEAD: Final = 8 * KIB
 MAX_FINDINGS: Final = 100
 """Of one file and kind; with more, one that says so is added, which has an id of its own."""
 
+SHOWN_AGAIN: Final = 5
+"""Further places of one finding that are listed; of more there is the number."""
+
 
 def scan_content(
     path: str, content: bytes | memoryview | Iterable[bytes | memoryview], *, kind: Kind = Kind.FILE
@@ -39,7 +43,8 @@ def scan_content(
 
     With `kind=Kind.TEXT` hidden Unicode and injected prompts, too. `path` is only shown and part of
     the findings' ids: give it relative to the context, with `/`. Content in pieces is scanned piece
-    by piece. The same secret twice in a file is one finding. Never raises for any content.
+    by piece. The same secret twice in a file is one finding, which tells both places. Never raises
+    for any content.
     """
     scanner = Scanner(path, kind=kind)
     for piece in (content,) if isinstance(content, bytes | memoryview) else content:
@@ -79,6 +84,8 @@ class Scanner:
         self._line = 1  # of the first byte held
         self._column = 0  # characters of that line before it
         self._found: dict[tuple[str, str], Finding] = {}
+        self._again: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        self._more: dict[tuple[str, str], int] = {}
         self._left_out: set[str] = set()
 
     def feed(self, piece: bytes | memoryview) -> None:
@@ -99,7 +106,8 @@ class Scanner:
         if self._decoder is not None:
             self._held += self._decoder.decode(b"", final=True).encode("utf-8", "replace")
         self._look(len(self._held))
-        return sorted(self._found.values(), key=lambda f: (f.line, f.column, f.rule))
+        found = (replace(each, again=self._told_again(key)) for key, each in self._found.items())
+        return sorted(found, key=lambda f: (f.line, f.column, f.rule))
 
     def _begin(self, head: bytes) -> None:
         if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
@@ -133,7 +141,10 @@ class Scanner:
     def _add(self, rule: str, message: str, start: int, end: int) -> None:
         found = self._held[start:end]
         family, secret = rule.partition("/")[0], hash_of(found)
-        if (rule, secret) in self._found or family in self._left_out:
+        if (rule, secret) in self._found:
+            self._add_again((rule, secret), start)
+            return
+        if family in self._left_out:
             return
         if sum(known.startswith(family) for known, _ in self._found) >= MAX_FINDINGS:
             self._left_out.add(family)
@@ -142,6 +153,20 @@ class Scanner:
         width = max(1, len(found.split(b"\n")[0].decode("utf-8", "replace")))
         line, column = self._place(start)
         self._found[rule, secret] = Finding(rule, self._path, line, column, message, secret, width)
+
+    def _add_again(self, key: tuple[str, str], start: int) -> None:
+        listed = self._again.setdefault(key, [])
+        if len(listed) < SHOWN_AGAIN:
+            listed.append(self._place(start))
+        else:
+            self._more[key] = self._more.get(key, 0) + 1
+
+    def _told_again(self, key: tuple[str, str]) -> str:
+        if key not in self._again:
+            return ""
+        places = ", ".join(f"{line}:{column}" for line, column in self._again[key])
+        more = f" and {self._more[key]} more places" if key in self._more else ""
+        return f"also at {places}{more}"
 
     def _place(self, at: int) -> tuple[int, int]:
         if self._binary:

@@ -27,7 +27,8 @@ class Finding:
     """One finding. `line` and `column` count from 1, `width` in characters.
 
     In a binary file the line is 1 and the column the offset of the byte plus 1. `secret` is a short
-    hash of what was found, the same wherever the same text is found.
+    hash of what was found, the same wherever the same text is found. `again` says where else in the
+    file it stands.
     """
 
     rule: str
@@ -37,6 +38,12 @@ class Finding:
     message: str
     secret: str
     width: int = 1
+    again: str = ""
+
+    @property
+    def told(self) -> str:
+        """The message, and where else in the file the same is."""
+        return f"{self.message}, {self.again}" if self.again else self.message
 
     @property
     def is_secret(self) -> bool:

@@ -110,10 +110,23 @@ def _describe(run: str) -> str:
     spelled = "".join(c for c in tags if c.isprintable())[:_KEPT_TAGS]
     if spelled:
         return f"hidden text in tag characters: {spelled!r}"
-    number = f"{len(run)} characters" if len(run) > 1 else "a character"
-    what = f"U+{ord(run[0]):04X} {unicodedata.name(run[0], '')}".rstrip()
-    if any(char in _OVERRIDES for char in run):
-        return f"{number} that change the direction of the text, from {what}"
+    if turning := [char for char in run if char in _OVERRIDES]:
+        return _describe_turning(turning, len(run) - len(turning))
+    what = _name(run[0])
     if len(run) > 1 and all(_is_selector(char) for char in run):
         return f"{len(run)} variation selectors in a row, which can carry hidden data"
-    return f"{number} that nobody sees, from {what}" if len(run) > 1 else f"invisible {what}"
+    if len(run) == 1:
+        return f"invisible {what}"
+    return f"{len(run)} characters that nobody sees, from {what}"
+
+
+def _describe_turning(turning: list[str], others: int) -> str:
+    """Of characters that change the direction, and how many invisible ones are among them."""
+    what, beside = _name(turning[0]), f", among {others} more that nobody sees" * bool(others)
+    if len(turning) == 1:
+        return f"a character that changes the direction of the text: {what}{beside}"
+    return f"{len(turning)} characters that change the direction of the text, from {what}{beside}"
+
+
+def _name(char: str) -> str:
+    return f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip()

@@ -101,8 +101,23 @@ def test_the_id_stays_when_lines_move_and_is_another_for_another_file_or_key() -
 
 def test_the_same_key_twice_is_one_finding() -> None:
     key = KEYS[0][1]
-    [finding] = scan_content("a.md", f"{key}\n{key}\n".encode())
-    assert finding.line == 1
+    [finding] = scan_content("a.md", f"{key}\n\n  {key}\n".encode())
+    assert (finding.line, finding.again) == (1, "also at 3:3")
+    assert finding.told == f"{finding.message}, also at 3:3"
+    [finding] = scan_content("a.md", f"{key}\n".encode())
+    assert (finding.again, finding.told) == ("", finding.message)
+
+
+def test_a_key_in_many_places_is_told_without_end_in_sight() -> None:
+    """In pieces as in one, and no place twice where windows overlap."""
+    key = KEYS[0][1]
+    lines = [key if number % 1000 == 0 else "words of all kinds" for number in range(40_000)]
+    text = "\n".join(lines).encode()
+    pieces = [text[at : at + 100_003] for at in range(0, len(text), 100_003)]
+    for content in (text, pieces):
+        [finding] = scan_content("a.md", content)
+        places = "1001:1, 2001:1, 3001:1, 4001:1, 5001:1"
+        assert (finding.line, finding.again) == (1, f"also at {places} and 34 more places")
 
 
 def test_a_file_full_of_keys_has_a_bound_and_says_so() -> None:
