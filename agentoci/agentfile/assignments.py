@@ -49,9 +49,10 @@ def parse_env(statement: Statement, context: Context) -> tuple[Env, ...]:
 def parse_label(statement: Statement, context: Context) -> tuple[Label, ...]:
     """`LABEL K=V…`."""
     written = _pairs(statement, context)
-    made = [context.attempt(_label, key, value, context) for key, value in written]
-    pairs = tuple(pair for pair in made if pair)
-    return (Label(pairs, place=statement.place, original=statement.original),)
+    made = [(context.attempt(_label, key, value, context), value.place) for key, value in written]
+    pairs = tuple(pair for pair, _ in made if pair)
+    places = tuple(place for pair, place in made if pair)
+    return (Label(pairs, place=statement.place, original=statement.original, value_places=places),)
 
 
 def parse_set(statement: Statement, context: Context) -> tuple[Set, ...]:

@@ -121,9 +121,10 @@ class Env(Node):
 
 @dataclass(frozen=True, slots=True)
 class Label(Node):
-    """`LABEL K=V…`, in the order written."""
+    """`LABEL K=V…`, in the order written, and where each value stands (made up: nowhere)."""
 
     pairs: tuple[tuple[str, str], ...]
+    value_places: tuple[Place, ...] = field(default=(), kw_only=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from agentoci._internal import limits
@@ -19,6 +20,7 @@ from agentoci.agentfile.nodes import (
     Set,
     Stage,
 )
+from agentoci.agentfile.places import Place
 from agentoci.builder.bindings import RequiredTools, add_tool
 from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context
@@ -174,21 +176,21 @@ class Compiler:
         if not isinstance(instruction, Label):
             return document
         metadata = _part(document, "metadata")
-        for key, value in instruction.pairs:
+        for (key, value), place in zip_longest(instruction.pairs, instruction.value_places):
             if key == keys.VERSION:
-                metadata["version"] = self._full_version(value, instruction)
+                metadata["version"] = self._full_version(value, place or instruction.place)
         return document
 
-    def _full_version(self, text: str, instruction: Label) -> str:
+    def _full_version(self, text: str, place: Place) -> str:
         import semver
 
         full = text
         if _PARTIAL_VERSION.fullmatch(text):
             full = text + ".0" * (2 - text.count("."))
         if not semver.Version.is_valid(full):
-            self._refuse(instruction)(
-                f"version {text!r} is not a semantic version", "write MAJOR.MINOR.PATCH"
-            )
+            message = f"version {text!r} is not a semantic version"
+            hint = "write MAJOR.MINOR.PATCH"
+            raise SourceFaults([self.agentfile.fault(place, message, hint=hint)])
         return full
 
     def _check(self, stage: Stage, document: dict[str, Json]) -> None:
@@ -215,7 +217,7 @@ class Compiler:
                     f"{name} are only added: list all of them and yours",
                 )
 
-    def _refuse(self, instruction: Definition | Interface | Label | Set) -> Refuse:
+    def _refuse(self, instruction: Definition | Interface | Set) -> Refuse:
         def refuse(message: str, hint: str | None) -> NoReturn:
             raise SourceFaults([self.agentfile.fault(instruction.place, message, hint=hint)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, PlainSerializer, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
@@ -116,6 +116,21 @@ class Part(StrEnum):
     HEALTH_CHECK = "health_check"
     METRICS = "metrics"
     LOGGING = "logging"
+
+
+_WITHIN: Final = {
+    Part.REQUIRES: ("tools", "tool", "requirements", "skills", "mcp", "a2a", "http"),
+    Part.KNOWLEDGE: ("static", "dynamic", "principles"),
+    Part.BEHAVIOR: ("memory", "learning", "execution"),
+    Part.CONFIG_TEMPLATE: ("llm", "model", "temperature", "context_window", "config"),
+    Part.PERMISSIONS: ("file_access", "network_access", "resource_limits", "limits"),
+    Part.ISOLATION: ("network", "filesystem", "process"),
+}
+
+
+def part_with(word: object) -> Part | None:
+    """The part that a word stands in, which is none itself: `tools` in `requires`."""
+    return next((part for part, words in _WITHIN.items() if word in words), None)
 
 
 _LISTED_PARTS = [part.value for part in Part if part is not Part.ALL]

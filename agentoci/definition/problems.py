@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from agentoci.definition.events import MAX_FAULTS
 from agentoci.definition.fields import Annotation, choices_at, keys_at
+from agentoci.definition.inheritance import part_with
 from agentoci.definition.places import Path
 from agentoci.definition.wording import either, hint_for, kind_of, near_miss, short, show_path
 
@@ -114,6 +115,8 @@ def _not_one_of(path: Path, value: object) -> Problem:
     allowed = choices_at(path)
     message = f"expected {either(allowed)}, found {kind_of(value)}"
     near = near_miss(value, allowed) if isinstance(value, str) else None
+    if path[:2] == ("spec", "inherit") and (part := part_with(value)) is not None:
+        return Problem(path, message, f"'{value}' is a part of '{part}': inherit that")
     if path == ("apiVersion",):
         return Problem(path, message, "this program reads definitions of version agent/v1")
     return Problem(path, message, f"did you mean '{near}'?" if near else None)

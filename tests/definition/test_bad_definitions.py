@@ -377,6 +377,13 @@ BAD = {
         24,
         "did you mean 'behavior'?",
     ),
+    "inherit what is in a part": Bad(
+        minimal_with("  inherit: [interface, tools]"),
+        "found 'tools'",
+        8,
+        24,
+        "'tools' is a part of 'requires'",
+    ),
     "inherit all in a list": Bad(
         minimal_with("  inherit: [all, interface]"), "'all' stands alone", 8, 12, "inherit: all"
     ),

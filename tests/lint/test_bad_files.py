@@ -195,7 +195,7 @@ AGENTFILES = {
         agentfile("LABEL org.opencontainers.image.version=new"),
         "build-invalid",
         4,
-        1,
+        40,
         "version 'new' is not a semantic version",
         "MAJOR.MINOR.PATCH",
     ),
