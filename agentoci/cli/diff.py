@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from agentoci.cli.difftext import Painter
 
 
-def _print_rules(ctx: click.Context, _: click.Parameter, value: bool) -> None:  # noqa: FBT001
-    if value:
+def _print_rules(form: str) -> None:
+    if form == "json":
+        output.document(_rules_document())
+    else:
         for line in _rule_lines():
             output.result(line)
-        ctx.exit()
 
 
 @click.command("diff")
-@click.argument("before", metavar="A")
-@click.argument("after", metavar="B")
+@click.argument("before", metavar="A", required=False)
+@click.argument("after", metavar="B", required=False)
 @click.option("--semantic", is_flag=True, help="Print the verdict and its reasons only.")
 @click.option("--stat", is_flag=True, help="Print numbers only.")
 @click.option("--name-only", is_flag=True, help="Print what changed, not how.")
@@ -60,12 +61,7 @@ def _print_rules(ctx: click.Context, _: click.Parameter, value: bool) -> None:  
     help="How to print.",
 )
 @click.option(
-    "--rules",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_rules,
-    help="Print the rules of the verdict and the gates, and exit.",
+    "--rules", is_flag=True, help="Print the rules of the verdict and the gates, and exit."
 )
 @quiet_option
 @access_options(credentials=False)
@@ -75,8 +71,8 @@ def diff_command(
     ctx: click.Context,
     engine: Engine,
     /,
-    before: str,
-    after: str,
+    before: str | None,
+    after: str | None,
     form: str,
     gates: tuple[str, ...],
     file: Path | None,
@@ -96,6 +92,12 @@ def diff_command(
       agent diff --semantic coordinator:1.0.0 .
       agent diff --fail-on widened-permission,new-tool,removed-output coordinator:1.0.0 .
     """
+    if switches["rules"]:
+        _print_rules(form)
+        return
+    if before is None or after is None:
+        missing = "A" if before is None else "B"
+        raise click.UsageError(f"Missing argument '{missing}'.")
     from agentoci.api.builds import BuildOptions
     from agentoci.api.diffing import check_gates, diff, judge
     from agentoci.cli.progress import showing
@@ -205,6 +207,22 @@ def _change_document(change: Change) -> dict[str, Any]:
         "after": change.after,
         "text": asdict(change.text) if change.text is not None else None,
     }
+
+
+def _rules_document() -> dict[str, object]:
+    from agentoci.api.diffing import GATES, rules
+
+    listed = [
+        {
+            "rule": rule.id,
+            "section": rule.section.value,
+            "level": str(rule.level),
+            "title": rule.title,
+            "reason": rule.reason,
+        }
+        for rule in rules().values()
+    ]
+    return {"rules": listed, "gates": [{"gate": g.name, "help": g.help} for g in GATES.values()]}
 
 
 def _rule_lines() -> Iterator[str]:

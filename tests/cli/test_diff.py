@@ -271,6 +271,12 @@ def test_the_rules_can_be_read(agent: Agent) -> None:
     for rule in rules().values():
         assert re.search(rf"^  {re.escape(rule.id)} +{rule.level} ", shown.out, re.MULTILINE)
     assert re.search(r"^  widened-permission +\w", shown.out, re.MULTILINE)
+    for words in (("--rules", "--format", "json"), ("--format", "json", "--rules")):
+        told = agent("diff", *words).json
+        assert [each["rule"] for each in told["rules"]] == list(rules())
+        assert "widened-permission" in {each["gate"] for each in told["gates"]}
+    assert "Missing argument 'A'" in agent("diff", code=2).err
+    assert "Missing argument 'B'" in agent("diff", "bot:1.0.0", code=2).err
 
 
 def test_at_a_registry(agent: Agent, bot: Path, fake: FakeRegistry) -> None:
