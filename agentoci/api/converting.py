@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,14 @@ from agentoci.api.newfiles import check_places
 from agentoci.api.show import show
 from agentoci.content.protocols import Fetcher
 from agentoci.errors import Invalid
-from agentoci.interop.formats import ExportFormat, ImportFormat, export_to, import_from, recognise
+from agentoci.interop.formats import (
+    ExportFormat,
+    ImportFormat,
+    UnknownFormat,
+    export_to,
+    import_from,
+    recognise,
+)
 from agentoci.interop.imported import KNOWLEDGE, Imported, ImportedAgent
 from agentoci.interop.losses import Loss
 from agentoci.interop.subject import Exported, ImageFacts, Subject
@@ -48,6 +56,10 @@ _MAX_KNOWLEDGE: Final = 64 * limits.MIB
 
 class TooMuchKnowledge(Invalid):
     """An agent with more knowledge than a skill can carry."""
+
+
+class NotAnAgent(Invalid):
+    """A file of another tool's, where an agent is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +122,29 @@ def convert_to(
     format needs what there is not, and what reading them raises.
     """
     options = options or ExportOptions()
-    if as_path(engine, thing) is not None:
+    if (path := as_path(engine, thing)) is not None:
+        _refuse_others(path, thing, form)
         subject = Subject(show(engine, thing, effective=True).document)
     else:
         subject = _of_image(engine, thing, remote=form is ExportFormat.MCP_SERVER)
     return export_to(subject, form, name=options.name, url=options.url)
+
+
+def _refuse_others(path: Path, thing: str, form: ExportFormat) -> None:
+    """Of another tool's file there is no definition yet; raises NotAnAgent."""
+    if path.suffix == ".agentdef" or "Agentfile" in path.name:
+        return
+    if path.is_dir() and ((path / "Agentfile").exists() or any(path.glob("*.agentdef"))):
+        return
+    try:
+        found, _ = recognise(path)
+    except UnknownFormat:
+        return
+    raise NotAnAgent(
+        f"{thing} is in another tool's format ({found}), where an agent of ours is meant",
+        hint=f"make a definition of it, and convert that: agent convert {shlex.quote(thing)} "
+        f"-o DIR, then agent convert DIR --to {form}",
+    )
 
 
 def write_exported(exported: Exported, target: Path, *, overwrite: bool = False) -> list[Path]:

@@ -100,6 +100,19 @@ def test_what_it_did_as_json(agent: Agent, tmp_path: Path):
     } in done["losses"]
 
 
+@pytest.mark.parametrize("name", ["AGENTS.md", "."])
+def test_another_tools_file_is_no_agent_yet(
+    agent: Agent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "AGENTS.md").write_text("# Bot\n\nRun the tests.\n")
+    refused = agent("convert", name, "--to", "a2a-card", code=2)
+    assert f"{name} is in another tool's format (agents-md)" in refused.err
+    assert f"agent convert {name} -o DIR, then agent convert DIR --to a2a-card" in refused.err
+    agent("convert", name, "-o", "made")
+    assert agent("convert", "made", "--to", "skill").lines
+
+
 @pytest.mark.parametrize("direction", ["from", "to"])
 def test_strict_writes_nothing(agent: Agent, stocked: Path, tmp_path: Path, direction: str):
     made = tmp_path / "made"
