@@ -26,7 +26,7 @@ from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context
 from agentoci.builder.lineages import Definitions, Ground, Refuse, weakened, with_agentfile
 from agentoci.definition.lineage import NO_LINEAGE, Lineage
-from agentoci.errors import Fault, NotFound, SourceFaults
+from agentoci.errors import AgentociError, Fault, SourceFaults
 from agentoci.spec import annotations as keys
 from agentoci.spec.jsonio import Json
 
@@ -229,24 +229,24 @@ class _Faults:
 
     def __init__(self) -> None:
         self._found: dict[Fault, None] = {}
-        self._missing: NotFound | None = None
+        self._other: AgentociError | None = None
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """Keep the faults that the block raises, and that a parent is not there."""
+        """Keep the faults that the block raises, or that a parent cannot be had."""
         try:
             yield
         except SourceFaults as exc:
             self._found |= dict.fromkeys(exc.faults)
-        except NotFound as exc:
-            self._missing = self._missing or exc
+        except AgentociError as exc:
+            self._other = self._other or exc
 
     def conclude(self) -> None:
         """Raise what was kept; what files are at fault for comes before a missing parent."""
         if self._found:
-            raise SourceFaults([*self._found]) from self._missing
-        if self._missing is not None:
-            raise self._missing
+            raise SourceFaults([*self._found]) from self._other
+        if self._other is not None:
+            raise self._other
 
 
 def _text(definitions: Definitions, path: str, refuse: Refuse) -> str:
