@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from agentoci.api.locations import given_name, local_name, parse_location
 from agentoci.content.protocols import ContentNotFound
-from agentoci.errors import Conflict
+from agentoci.errors import Conflict, Denied, NotFound
 from agentoci.spec import annotations as keys
 from agentoci.spec.descriptor import Descriptor
 from agentoci.spec.digest import Digest
@@ -107,6 +108,22 @@ class Images:
         if found is None:
             raise _not_found(entries, text)
         return found
+
+    @contextmanager
+    def near_named(self, text: str) -> Iterator[None]:
+        """Look for an image elsewhere; when it is not there either, the hint is a near name here.
+
+        The default registry is asked for every short name, so that a slip of the pen ends there.
+        """
+        try:
+            yield
+        except (NotFound, Denied) as exc:
+            near = _near(self._engine.store.index.read(), text)
+            location = parse_location(text)
+            if near is not None and isinstance(location, Reference) and location.is_local:
+                here = f"did you mean {near!r}, which is here?"
+                exc.hint = f"{here}; {exc.hint}" if exc.hint else here
+            raise
 
     def tag(self, source: str, name: Reference) -> Digest:
         """Give an image another name, which cannot pin a digest; returns the image's digest."""
@@ -226,14 +243,18 @@ def _by_id(entries: Sequence[Entry], text: str) -> Entry | None:
     return next(iter(found.values()), None)
 
 
-def _not_found(entries: Sequence[Entry], text: str) -> ImageNotFound:
-    names = [entry.name for entry in entries if entry.name]
+def _near(entries: Sequence[Entry], text: str) -> str | None:
     import difflib
 
-    near = difflib.get_close_matches(text, names, 1)
+    names = [entry.name for entry in entries if entry.name]
+    return next(iter(difflib.get_close_matches(text, names, 1)), None)
+
+
+def _not_found(entries: Sequence[Entry], text: str) -> ImageNotFound:
+    near = _near(entries, text)
     if not near and re.fullmatch(_SHORT_ID, text) is None:
         parse_location(text)  # raises when there cannot be such a name
-    hint = f"did you mean {near[0]!r}?" if near else "`agent images` lists what is here"
+    hint = f"did you mean {near!r}?" if near else "`agent images` lists what is here"
     if not near and re.fullmatch(_HOST_AND_PORT, text):
         hint = f"write {text}/NAME, if it is a registry's host and port"
     return ImageNotFound(f"{text}: no such image in the local store", hint=hint)

@@ -88,7 +88,8 @@ def locate(engine: Engine, text: str, *, remote: bool) -> tuple[Fetcher, Descrip
             return engine.store, entry.desc.bare()
     reference = engine.transfers.at_registry(location)
     repository = engine.client.repository(reference)
-    return repository, repository.resolve(reference.selector)
+    with engine.images.near_named(text):
+        return repository, repository.resolve(reference.selector)
 
 
 def _of_config(source: Fetcher, manifest: Manifest, text: str) -> dict[str, Json]:

@@ -56,7 +56,8 @@ def find_subject(
         return _held(engine.writable_store if change else engine.store, entry, text)
     reference = engine.transfers.at_registry(location)
     repository = engine.client.repository(reference, push=change)
-    root = repository.resolve(reference.selector)
+    with engine.images.near_named(text):
+        root = repository.resolve(reference.selector)
     if change:
         root = measured(repository, root)
     return Subject(repository, root, Neighbours(), f"{reference.name}@{root.digest}")

@@ -108,7 +108,9 @@ class Transfers:
         """
         entry = self.find_here(text)
         if entry is None:
-            entry = self._engine.images.find(self.pull(text).target)
+            with self._engine.images.near_named(text):
+                pulled = self.pull(text)
+            entry = self._engine.images.find(pulled.target)
         return entry.desc.bare()
 
     def save(self, texts: list[str], stream: IO[bytes]) -> list[Digest]:

@@ -13,9 +13,11 @@ import pytest
 
 from agentoci import BuildOptions, Engine, Reference, read_settings
 from agentoci.api import searchindex
+from agentoci.api.inspection import locate
 from agentoci.api.search import NothingToFind, Searched, SearchOptions, SourceTimeout, search
 from agentoci.api.searchcache import SearchCache
 from agentoci.api.searchsources import InvalidSource, Source, default_sources
+from agentoci.api.subjects import find_subject
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import AgentociError, Unreachable
 from agentoci.registry.search.artifact import NotASearchIndex
@@ -539,3 +541,25 @@ def test_an_index_at_every_registry(make_engine: MakeEngine, registry: Registry,
     assert found(search(engine, "talker", of(f"oci-index://{where}"))) == [image]
     searchindex.remove(engine, where, [image])
     assert search(engine, "talker", of(f"oci-index://{where}")).hits == ()
+
+
+@pytest.mark.parametrize("text", ["talkr:1.0", "talker:1.00"])
+def test_what_the_default_registry_has_not_may_be_a_slip_for_what_is_here(
+    fake: SearchableRegistry, make_engine: MakeEngine, text: str
+):
+    engine = make_engine(f'default_registry = "{fake.host}/team"\n')
+    asked: list[Callable[[], object]] = [
+        lambda: engine.transfers.ensure(text),
+        lambda: locate(engine, text, remote=False),
+        lambda: find_subject(engine, text),
+    ]
+    for ask in asked:
+        with pytest.raises(ContentNotFound, match=fake.host) as caught:
+            ask()
+        assert "did you mean 'talker:1.0', which is here?" in (caught.value.hint or "")
+    with pytest.raises(ContentNotFound) as caught:
+        engine.transfers.ensure("something-else:7")
+    assert "did you mean" not in (caught.value.hint or "")
+    with pytest.raises(ContentNotFound) as caught:
+        engine.transfers.ensure(f"{fake.host}/talkr:1.0")
+    assert "which is here" not in (caught.value.hint or "")
