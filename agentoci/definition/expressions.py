@@ -138,14 +138,25 @@ def compile_expression(text: str) -> Expression:
 
 @functools.cache
 def _environment() -> celpy.Environment:
-    """One for the process. It interprets: celpy's other runner would make Python source of it."""
-    import celpy
+    """One for the process. It interprets: celpy's other runner would make Python source of it.
 
+    Where neither side of `&&` or `||` is known, celpy spells out both errors within another one, so
+    that their text doubles with each: forty in a row took all time and memory. Here an error is
+    spelled by its name alone.
+    """
+    import celpy
+    from celpy.evaluation import CELEvalError
+
+    CELEvalError.__repr__ = _spelled_shortly  # type: ignore[method-assign]
     limit = sys.getrecursionlimit()
     try:
         return celpy.Environment(runner_class=celpy.InterpretedRunner)
     finally:
         sys.setrecursionlimit(limit)  # celpy raises it for the whole process; MAX_DEPTH needs not
+
+
+def _spelled_shortly(error: Exception) -> str:
+    return type(error).__name__
 
 
 def _parse(text: str) -> lark.Tree[lark.Token]:

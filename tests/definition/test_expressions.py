@@ -372,3 +372,19 @@ def test_what_compiles_can_be_evaluated_from_deep_inside_a_program(text: str):
     before = sys.getrecursionlimit()
     assert from_deep_inside(150, compile_expression(text)) is True
     assert sys.getrecursionlimit() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "max_iterations <= 3 && " * 40 + "true",
+        "max_iterations <= 3 || " * 40 + "false",
+        "[" + ",".join("1" * 200) + "].all(x, x < max_iterations)",
+        "[" + ",".join("1" * 200) + "].exists(x, x < max_iterations)",
+        "1/0 == 1 && " * 60 + "true",
+    ],
+)
+def test_what_is_not_known_costs_no_more_than_what_is(text: str) -> None:
+    """The text of errors doubled with every one: these took longer than anybody waits."""
+    with pytest.raises(EvaluationFailed):
+        compile_expression(text).evaluate({})
