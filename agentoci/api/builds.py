@@ -92,8 +92,10 @@ class Builds:
         self, context: Path, options: BuildOptions, report: BuildReport, *, locked: bool
     ) -> Built | None:
         """The same build as before, if nothing changed."""
-        pins = read_pins(lock_path(context, options))
-        if not options.use_cache or (locked and pins is None):
+        path = lock_path(context, options)
+        pins = read_pins(path)
+        unknown = pins is None or (path.parent / MATRIX_FILE).is_file()  # that is in no record
+        if not options.use_cache or (locked and unknown):
             return None
         records = Records(self._engine.writable_store, self._engine.settings.cache)
         return records.replay(context, replace(options, pins=pins or options.pins), report)

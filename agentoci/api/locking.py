@@ -24,8 +24,8 @@ EVERYTHING: Final = "*"
 """In the place of names: all of them."""
 
 
-class NoLock(NotFound):
-    """There is no lock, and it is needed."""
+class NoLock(LockDrift):
+    """There is no lock, and one is asked for: what is needed is not locked."""
 
 
 class LockUnreadable(Invalid):
@@ -152,12 +152,10 @@ def fitting_lock(
     Raises LockDrift, and what `make_lock` raises.
     """
     path = lock_path(context, options)
-    lock = read_lock(path)
-    if lock is None and locked:
-        raise LockDrift(f"{path}: there is no lock", hint="agent lock makes one")
+    lock = _present(path) if locked else read_lock(path)
     try:
         work = Resolving(engine, context, options, lock or Lock())
-        reasons = work.drift()
+        reasons = work.drift(limited=locked)
     except ContentNotFound as exc:  # what is pinned is gone
         if locked:
             raise

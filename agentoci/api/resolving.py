@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentoci.api.agentsources import AgentSources
-from agentoci.api.compatibility import matrix_beside
+from agentoci.api.compatibility import Matrix, matrix_beside
 from agentoci.api.pinning import lock_path, pinned_text, pins_of
 from agentoci.api.sources import parent_places, sources_of
 from agentoci.builder.build import Builder
@@ -18,7 +18,7 @@ from agentoci.builder.options import BuildOptions
 from agentoci.content.protocols import ContentNotFound
 from agentoci.errors import Denied, NotFound, Unreachable
 from agentoci.release.candidates import Candidate, Demand, Requirement, Want
-from agentoci.release.drift import Needs, drift, drifted, is_at, is_of_skill
+from agentoci.release.drift import Needs, drift, drifted, is_at, is_of_skill, ruled_out
 from agentoci.release.lock import Lock, Missing, Pin, PinKind
 from agentoci.release.requirements import SkillRequirement, requirements_of
 from agentoci.release.resolve import Chosen, Goal, Resolution, resolve
@@ -46,14 +46,20 @@ class Resolving:
     fresh: bool = False
 
     def check(self, path: Path) -> None:
-        """Raise LockDrift unless the pins fit."""
-        if found := self.drift():
+        """Raise LockDrift unless the pins fit, and the compatibility matrix allows them."""
+        if found := self.drift(limited=True):
             raise drifted(path, found)
 
-    def drift(self) -> list[str]:
-        """Why the pins do not fit."""
+    def drift(self, *, limited: bool) -> list[str]:
+        """Why the pins do not fit; `limited` counts what the compatibility matrix forbids."""
         build = self._build_needs(strict=True)
-        return drift(self.kept, _needs(build))
+        reasons = drift(self.kept, _needs(build))
+        if limited:
+            reasons += ruled_out(self.kept, build.name, build.version, self._matrix())
+        return reasons
+
+    def _matrix(self) -> Matrix:
+        return matrix_beside(lock_path(self.context, self.options))
 
     def lock(self) -> Lock:
         """The new lock."""
@@ -146,7 +152,7 @@ class Resolving:
     # Agents
 
     def _resolve(self, build: BuildNeeds) -> Resolution:
-        matrix = matrix_beside(lock_path(self.context, self.options))
+        matrix = self._matrix()
         wanted = requirements_of(list(build.agents), what="the definition")
         sources = AgentSources(self.engine, self._sources(build), self.fresh)
         kept = {

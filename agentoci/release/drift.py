@@ -10,6 +10,7 @@ from agentoci.errors import Difference
 from agentoci.release.candidates import ROOT, Demand, Requirement
 from agentoci.release.lock import Lock, Pin, PinKind
 from agentoci.release.requirements import SkillRequirement
+from agentoci.release.resolve import Limits
 from agentoci.spec.ranges import VersionRange
 from agentoci.spec.reference import Reference
 from agentoci.spec.version import TagVersion
@@ -72,6 +73,20 @@ def drift(lock: Lock, needs: Needs) -> list[str]:
         *_unfit(lock, needs.requirements),
         *_unneeded(lock, needs.requirements),
     ]
+
+
+def ruled_out(lock: Lock, name: str, version: str, limits: Limits) -> Iterator[str]:
+    """Which pins of agents a compatibility matrix forbids, by the rules of resolving.
+
+    `name` and `version` are those of the agent whose lock it is.
+    """
+    pinned = lock.named(PinKind.AGENT)
+    holders = [(name, version), *((pin.name, str(pin.version)) for pin in pinned.values())]
+    for holder, of in holders:
+        for limit in limits.of(holder, of):
+            pin = pinned.get(limit.name)
+            if limit.name not in (name, holder) and pin is not None and not fits(pin, limit):
+                yield f"{holder} {of} {limit.said}, {pin.version} is locked"
 
 
 def drifted(path: Path, reasons: Sequence[str]) -> LockDrift:

@@ -148,7 +148,7 @@ def test_names_want_a_lock_and_folders_are_no_names(
     path = agents.write("coordinator", "0.1.0-rc.1", "REQUIRE psm_gen@^1")
     monkeypatch.chdir(agents.folder)
     for command in (("update", "psm_gen"), ("lock", "--upgrade", "psm_gen")):
-        assert "agent.lock: there is no lock" in agent(*command, code=6).err
+        assert "agent.lock: there is no lock" in agent(*command, code=3).err
     agent("lock", "-q", path)
     monkeypatch.chdir(path)
     (path / "docs").mkdir()
@@ -338,7 +338,17 @@ def test_a_lock_that_cannot_be_read_is_told_with_its_line(agent: Agent, agents: 
         refused = agent(*verb, path, code=2)
         assert f"{lock}:3:3: unknown key 'pin'" in refused.err
         assert "did you mean 'pins'?" in refused.err
-    agent("install", agents.write("other", "0.1.0-rc.1"), code=6)
+
+
+def test_a_missing_lock_is_drift_for_everybody_who_asks_for_one(
+    agent: Agent, agents: Agents, tmp_path: Path
+) -> None:
+    path = agents.write("child", "0.1.0-rc.1")
+    release = ("release", "--locked", f"oci:{tmp_path / 'layout'}:child")
+    for verb in (("lock", "--check"), ("install",), ("build", "--locked"), release):
+        refused = agent(*verb, path, code=3)
+        assert f"{path}/agent.lock: there is no lock" in refused.err
+        assert "hint: agent lock makes one" in refused.err
 
 
 MATRIX = {
@@ -356,11 +366,17 @@ def test_the_matrix_limits_what_is_locked(agent: Agent, agents: Agents) -> None:
     (path / "compatibility.json").write_text(json.dumps(MATRIX))
     warned = agent("build", path)
     said = "coordinator@1.0.0 works with psm_gen@1.0, not with psm_gen@2.0.0"
+    ruled_out = (
+        "coordinator 1.0.0 works with psm_gen@1.0 only (compatibility.json), 2.0.0 is locked"
+    )
+    for verb in (("lock", "--check"), ("install",), ("build", "--locked")):
+        assert ruled_out in agent(*verb, path, code=3).err
     assert said in warned.err
     assert said in agent("build", path).err, "and again, though nothing is built"
     agent("lock", "-q", path)
     assert pins(path) == {"psm_gen": "1.0.0"}
     assert said not in agent("build", "--replace", path).err
+    agent("lock", "--check", path)
     agents.write("coordinator", "1.0.0", "REQUIRE psm_gen@2")
     refused = agent("lock", path, code=7)
     assert "coordinator 1.0.0 works with psm_gen@1.0 only (compatibility.json)" in refused.err

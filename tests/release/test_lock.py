@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentoci.errors import SourceFaults
+from agentoci.errors import AgentociError, SourceFaults
 from agentoci.release.candidates import ROOT, Demand, Requirement
-from agentoci.release.drift import Needs, changes, drift
+from agentoci.release.drift import Needs, changes, drift, ruled_out
 from agentoci.release.lock import Lock, Missing, Pin, PinKind
 from agentoci.release.requirements import SkillRequirement
+from agentoci.release.resolve import Resolution
 from agentoci.spec.digest import Digest
 from agentoci.spec.ranges import VersionRange
 from tests.release.shelf import Needs as ByName
@@ -266,7 +268,11 @@ TABLE: dict[str, ByName] = {
 def test_what_was_resolved_fits_what_asked_for_it(needs: ByName) -> None:
     """Every pin satisfies all its wants, and the lock made of them does not drift."""
     found = solve(TABLE, needs)
-    pins = [
+    assert drift(lock_of(found), Needs(requirements=requirements(needs))) == []
+
+
+def lock_of(found: Resolution) -> Lock:
+    return Lock.of(
         Pin(
             PinKind.AGENT,
             one.known.candidate.name,
@@ -277,5 +283,39 @@ def test_what_was_resolved_fits_what_asked_for_it(needs: ByName) -> None:
             {want.key: str(want.requirement.range) for want in one.wants},
         )
         for one in found.chosen
-    ]
-    assert drift(Lock.of(pins), Needs(requirements=requirements(needs))) == []
+    )
+
+
+@dataclass
+class TableLimits:
+    """Which versions of others a version allows: `NAME@VERSION` → name → range."""
+
+    table: dict[str, dict[str, str]]
+
+    def of(self, name: str, version: str) -> tuple[Requirement, ...]:
+        return tuple(
+            Requirement(other, VersionRange.parse(text), Demand.LIMIT, said=f"works with {text}")
+            for other, text in self.table.get(f"{name}@{version}", {}).items()
+        )
+
+
+PAIRS = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["1", "<3", "2 || 3"]))
+VERSIONS_LIMITED = [f"{name}@{version}.0.0" for name in "abcd" for version in (1, 2, 3)]
+WANTS = st.dictionaries(st.sampled_from("abc"), st.sampled_from(["*", ">=2", "<3"]), min_size=2)
+
+
+@given(WANTS, st.dictionaries(st.sampled_from(VERSIONS_LIMITED), PAIRS))
+def test_what_is_resolved_by_a_matrix_is_never_ruled_out_by_it(
+    needs: ByName, table: dict[str, dict[str, str]]
+) -> None:
+    """And what it rules out, resolving by it does not choose."""
+    limits = TableLimits(table)
+    free = lock_of(solve(TABLE, needs))
+    against = list(ruled_out(free, "coordinator", "1.0.0", limits))
+    try:
+        limited = lock_of(solve(TABLE, needs, limits=limits))
+    except AgentociError:
+        assert against
+        return
+    assert list(ruled_out(limited, "coordinator", "1.0.0", limits)) == []
+    assert (limited == free) or against
