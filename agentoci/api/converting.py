@@ -58,7 +58,7 @@ class TooMuchKnowledge(Invalid):
     """An agent with more knowledge than a skill can carry."""
 
 
-class NotAnAgent(Invalid):
+class ForeignFormat(Invalid):
     """A file of another tool's, where an agent is meant."""
 
 
@@ -131,7 +131,7 @@ def convert_to(
 
 
 def _refuse_others(path: Path, thing: str, form: ExportFormat) -> None:
-    """Of another tool's file there is no definition yet; raises NotAnAgent."""
+    """Of another tool's file there is no definition yet; raises ForeignFormat."""
     if path.suffix == ".agentdef" or "Agentfile" in path.name:
         return
     if path.is_dir() and ((path / "Agentfile").exists() or any(path.glob("*.agentdef"))):
@@ -140,7 +140,7 @@ def _refuse_others(path: Path, thing: str, form: ExportFormat) -> None:
         found, _ = recognise(path)
     except UnknownFormat:
         return
-    raise NotAnAgent(
+    raise ForeignFormat(
         f"{thing} is in another tool's format ({found}), where an agent of ours is meant",
         hint=f"make a definition of it, and convert that: agent convert {shlex.quote(thing)} "
         f"-o DIR, then agent convert DIR --to {form}",

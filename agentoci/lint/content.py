@@ -141,11 +141,13 @@ def _report(subject: Subject, seen: Seen) -> None:
     hint = "remove it; what a model reads should say what its reader sees"
     if found.is_secret:
         hint = _IF_NONE.format(found.id)
+    if found.again:
+        hint = f"{found.again}; {hint}"
     fault = Fault(
         subject.shown(found.path),
         found.line,
         found.column,
-        found.told,
+        found.message,  # without the other places, which move with lines
         text=seen.line,
         width=found.width,
         hint=hint,

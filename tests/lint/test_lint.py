@@ -279,6 +279,15 @@ def test_a_definition_under_another_file_name_is_looked_at(lint: Lint):
     assert broken["rule"] == "definition-invalid"
 
 
+def test_every_place_of_a_secret_is_told(lint: Lint):
+    """In the hint: the message is part of a fingerprint, which stays when lines move."""
+    files = agentfile("COPY a.md /agent/knowledge/", a_md=f"one {OPENAI}\n{OPENAI}\n")
+    (found,) = [each for each in lint(files) if each["rule"].startswith("secret/")]
+    assert (found["line"], found["column"]) == (1, 5)
+    assert found["hint"].startswith("also at 2:1; ")
+    assert "also at" not in found["message"]
+
+
 def test_rules_are_switched_off(lint: Lint, agent: Agent):
     files = agentfile("REQUIRE tool", f"ENV MODEL={OPENAI}")
     every = {each["rule"] for each in lint(files)}
