@@ -125,6 +125,8 @@ class AgentSources:
         kept: Mapping[str, Candidate],
     ) -> Known | None:
         ours = [kept[name]] if name in kept else []
+        if ours and repository not in (None, ours[0].repository):
+            ours = []  # nobody asks a registry that is wanted by the lock alone
         for candidate in (
             *ours,
             *newest_first(self.versions(name, repository) if not ours else ()),

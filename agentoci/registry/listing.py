@@ -155,7 +155,7 @@ class Listing:
             if news:
                 self._endpoint.learn(links_pages=True)
             return urlsplit(link).query  # the path is ours in any case: Nexus sends another
-        if not news or len(page) % _ROUND:
+        if not news or len(page) % _ROUND or len(names.found) < _ROUND:
             return None
         return self._after_round(names)
 

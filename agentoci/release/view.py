@@ -84,6 +84,9 @@ class OpenedImage:
         image = self.image
         if files is None:
             files = image.inventory(self.source).entries
+        layers = len(image.config.diff_ids)
+        if lost := next((entry.path for entry in files if entry.layer >= layers), None):
+            raise FileContradicts(f"{self.reference}: {lost!r} is in a layer that is not there")
         return AgentView(
             self.side,
             image.definition,

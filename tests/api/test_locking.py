@@ -313,6 +313,16 @@ def test_all_is_asked_for_once_in_waves(desk: Desk, fake: FakeRegistry) -> None:
         assert len(fake.requests()) == 4
 
 
+def test_a_place_that_the_lock_alone_names_is_not_asked(desk: Desk, fake: FakeRegistry) -> None:
+    """A lock of a stranger's sent requests to wherever it liked."""
+    put(fake, "team/a", "1.0.0")
+    desk.require(f"{fake.host}/team/a:1.0")
+    done = desk.lock()
+    lied = done.path.read_text().replace(f"{fake.host}/team/a", "127.0.0.1:1/team/a")
+    done.path.write_text(lied)
+    assert pinned(desk.lock()) == {"a": f"{fake.host}/team/a:1.0.0"}
+
+
 def test_a_lock_that_is_no_file_is_refused(desk: Desk) -> None:
     """A pipe was waited for."""
     desk.require()

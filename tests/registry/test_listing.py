@@ -167,6 +167,13 @@ def test_registry_that_refuses_our_number_is_asked_without(
     assert open_repository(fake).tags() == ["1", "2"]
 
 
+@pytest.mark.parametrize("count", [50, 100, 10_000])
+def test_list_of_one_tag_again_and_again(fake: FakeRegistry, open_repository: Open, count: int):
+    """It ended in an internal error: there is no third name from its end."""
+    fake.on("GET", TAGS, page(*["1.0.0"] * count), times=3)
+    assert open_repository(fake).tags() == ["1.0.0"]
+
+
 def test_spoilt_link_is_replaced_by_the_last_name(fake: FakeRegistry, open_repository: Open):
     link = '</v2/team/bot/tags/list?token=old>; rel="next"'
     fake.on("GET", "token=old", refuses(400, "BAD", "no such token"))

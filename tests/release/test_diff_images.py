@@ -310,6 +310,16 @@ def test_a_huge_file_is_read_up_to_its_first_difference(shop: Workshop) -> None:
 # Hostile images
 
 
+def test_an_inventory_of_layers_that_are_not_there_is_refused(shop: Workshop) -> None:
+    """Of a file without a sha256 its layer tells the content: there was none to look at."""
+    built = shop.build("bot:1.0.0")
+    image = OpenedImage.open(shop.engine.store, built.root, reference="bot:1.0.0")
+    files = image.view().files
+    for lie in (replace(files[0], layer=99), replace(files[0], layer=99, sha256=None)):
+        with pytest.raises(FileContradicts, match="not there"):
+            image.view([lie, *files[1:]])
+
+
 def test_a_layer_that_contradicts_the_inventory_is_refused(shop: Workshop) -> None:
     built = shop.build("bot:1.0.0")
     image = OpenedImage.open(shop.engine.store, built.root, reference="bot:1.0.0")
