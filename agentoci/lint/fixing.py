@@ -29,7 +29,8 @@ def fix(findings: Iterable[Finding]) -> list[Fixed]:
     """Make the edits of the findings; files are replaced whole or stay as they are.
 
     Of edits that overlap the first one is made. A file that is not UTF-8, or changed since it was
-    linted so that an edit's line is not there any more, is left alone. The mode of a file stays.
+    linted so that an edit's line is not there any more, is left alone, and so is what a link out of
+    the file's folder leads to. The mode of a file stays.
     """
     by_file: dict[str, list[Edit]] = {}
     for finding in findings:
@@ -42,6 +43,9 @@ def fix(findings: Iterable[Finding]) -> list[Fixed]:
 
 
 def _fix_file(path: Path, edits: Sequence[Edit]) -> list[Fixed]:
+    target = path.resolve()  # a link stays one
+    if not target.is_relative_to(path.parent.resolve()):
+        return []
     raw = path.read_bytes()
     mark = codecs.BOM_UTF8 if raw.startswith(codecs.BOM_UTF8) else b""
     try:
@@ -65,7 +69,6 @@ def _fix_file(path: Path, edits: Sequence[Edit]) -> list[Fixed]:
         else:
             lines[number - 1] = after
     kept = [line for index, line in enumerate(lines) if index not in gone]
-    target = path.resolve()  # a link stays one
     write_atomically(target, mark + "\n".join(kept).encode(), mode=target.stat().st_mode & 0o777)
     return made
 

@@ -475,6 +475,16 @@ def test_mending_builds_the_same_image(agent: Agent, context: Path):
     assert (context / "Agentfile").read_text().startswith("FROM scratch\nCOPY a.md")
 
 
+def test_no_link_out_of_the_folder_is_mended(agent: Agent, context: Path, tmp_path: Path):
+    """A folder of a stranger's must not have files of one's own written."""
+    own = tmp_path / "own"
+    own.write_text("from scratch\ninterface bot\n")
+    (context / "Agentfile").unlink(missing_ok=True)
+    (context / "Agentfile").symlink_to(own)
+    agent("lint", "--fix", context, code=None)
+    assert own.read_text() == "from scratch\ninterface bot\n"
+
+
 def test_mode_and_links_stay(agent: Agent, context: Path):
     real = write(context, {"real/Agentfile": "from scratch\n"}) / "real/Agentfile"
     real.chmod(0o640)
