@@ -32,7 +32,7 @@ def parse_arg(statement: Statement, context: Context) -> tuple[Arg, ...]:
 def _arg(statement: Statement, word: Word, context: Context) -> Arg:
     key, value = word.partition("=")
     name = _variable_name(key, context)
-    default = None if value is None else context.scope.expand(value)
+    default = None if value is None else _value(name, value, context)
     context.scope.declare(name, default)
     return Arg(name, default, place=statement.place, original=f"{statement.written} {word.raw}")
 
@@ -121,7 +121,17 @@ def _variable_name(word: Word, context: Context) -> str:
 
 
 def _variable(key: Word, value: Word, context: Context) -> tuple[str, str]:
-    return _variable_name(key, context), context.scope.expand(value)
+    name = _variable_name(key, context)
+    return name, _value(name, value, context)
+
+
+def _value(name: str, value: Word, context: Context) -> str:
+    """The value of a variable; with one that is at fault nobody knows what the name stands for."""
+    try:
+        return context.scope.expand(value)
+    except Mistake:
+        context.scope.unknown.add(name)
+        raise
 
 
 def _label(key: Word, value: Word, context: Context) -> tuple[str, str]:

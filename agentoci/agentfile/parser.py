@@ -13,7 +13,7 @@ from agentoci.agentfile.contract import parse_definition, parse_interface, parse
 from agentoci.agentfile.copying import parse_copy
 from agentoci.agentfile.hints import near_miss, unknown_instruction
 from agentoci.agentfile.nodes import SCRATCH, Agentfile, Arg, Base, Stage
-from agentoci.agentfile.places import Mistake, Place, Text, fault_at
+from agentoci.agentfile.places import Consequence, Mistake, Place, Text, fault_at
 from agentoci.agentfile.scope import Budget, Scope
 from agentoci.agentfile.stages import OpenStage, named_by, operands_of, read_base, read_name
 from agentoci.agentfile.syntax import check_syntax
@@ -139,6 +139,7 @@ class _Reader:
         self._all_names: list[str | None] = []
         self._lost: set[str] = set()
         self._told = 0
+        self._follows = False
         self._global_context = self._context(self._globals)
 
     @property
@@ -181,9 +182,9 @@ class _Reader:
             self._lost |= _ALL
         self._all_names = [named_by(each) for each in statements if each.keyword == "FROM"]
         for statement in statements:
-            self._told = len(self._faults)
+            self._told, self._follows = len(self._faults), False
             self._global_context.attempt(self._statement, statement)
-            if len(self._faults) > self._told:
+            if self._follows or len(self._faults) > self._told:
                 self._lose(statement)
         if not self._stages and not self._faults:
             raise Mistake(_START, 0, 1, "the file has no FROM", hint=_FROM_HINT)
@@ -242,6 +243,7 @@ class _Reader:
         if len(self._stages) == MAX_STAGES:
             raise statement.mistake(f"more than {MAX_STAGES} stages")
         scope = Scope(self._globals.budget, self._globals.build_args, self._globals.args)
+        scope.unknown |= self._globals.unknown
         stage = OpenStage(len(self._stages), scope, statement)
         self._stages.append(stage)
         base_word, name_word = operands_of(statement)
@@ -266,6 +268,9 @@ class _Reader:
 
     def _report(self, mistake: Mistake) -> None:
         """Keep a mistake as a fault; a file with very many is given up."""
+        if isinstance(mistake, Consequence):
+            self._follows = True
+            return
         self._faults.append(self._fault(mistake, mistake.message, mistake.hint))
         if len(self._faults) == MAX_FAULTS:
             message = f"more than {MAX_FAULTS} faults: the rest of the file is not read"

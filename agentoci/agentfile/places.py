@@ -65,6 +65,10 @@ class Mistake(Exception):
         self.width = text.width(start, end)
 
 
+class Consequence(Mistake):
+    """A mistake that follows from another one, which has been told."""
+
+
 def fault_at(
     file: str, lines: tuple[str, ...], place: Place, message: str, *, width: int, hint: str | None
 ) -> Fault:

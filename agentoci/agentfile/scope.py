@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agentoci._internal import limits
 from agentoci.agentfile.hints import near_miss
-from agentoci.agentfile.places import Mistake
+from agentoci.agentfile.places import Consequence, Mistake
 from agentoci.agentfile.words import Fixed, Part, Variable, Word
 
 
@@ -27,15 +27,24 @@ class Scope:
     before_from: Mapping[str, str] = field(default_factory=dict)
     args: dict[str, str] = field(default_factory=dict)
     env: dict[str, str] = field(default_factory=dict)
+    unknown: set[str] = field(default_factory=set)
+    """Names that something at fault declares: what uses them cannot be judged."""
 
     def child(self) -> Scope:
         """The scope of a stage that is built on this one."""
         return Scope(
-            self.budget, self.build_args, self.before_from, dict(self.args), dict(self.env)
+            self.budget,
+            self.build_args,
+            self.before_from,
+            dict(self.args),
+            dict(self.env),
+            set(self.unknown),
         )
 
     def declare(self, name: str, default: str | None) -> None:
         """An ARG: the value given for the build, its default, or that of the ARG before FROM."""
+        if default is None and name in self.unknown and name not in self.build_args:
+            return
         inherited = self.before_from.get(name, self.args.get(name, ""))
         value = inherited if default is None else default
         self.args[name] = self.build_args.get(name, value)
@@ -68,6 +77,8 @@ class Scope:
         if name in self.args:
             return self.args[name]
         message = f"{name!r} is not declared"
+        if name in self.unknown:
+            raise Consequence(word.text, variable.start, variable.end, message)
         raise Mistake(word.text, variable.start, variable.end, message, hint=self._hint(name))
 
     def _hint(self, name: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from agentoci._internal import files, limits
 from agentoci.agentfile import Agentfile, parse
-from agentoci.builder.context import Context
+from agentoci.builder.context import Context, OutsideContext
 from agentoci.definition.parents import Find
 from agentoci.errors import NotFound
 from agentoci.spec.jsonio import Json
@@ -57,11 +57,41 @@ def agentfile_for(
         ) from exc
     ancestry = resolve(read_source(content, name), find)
     base = next((node for node in ancestry.nodes if node.image), None)
-    lines = [f"FROM {base.where if base else 'scratch'}", f"DEFINITION {_word(name)}"]
     there = _knowledge(base.image.document()) if base and base.image else []
-    for wanted in _knowledge(ancestry.lineage.document()):
-        if wanted in there:
-            continue
+    wanted = [path for path in _knowledge(ancestry.lineage.document()) if path not in there]
+    start = base.where if base else "scratch"
+    return _written(context, name, options, start, wanted, warn)
+
+
+def agentfile_without_parents(
+    context: Context, name: str, options: HasBuildArgs, document: Mapping[str, Json]
+) -> Agentfile:
+    """What is left of `agentfile_for` for a definition at fault, or whose parents are not here.
+
+    Raises SourceFaults for names that no Agentfile can hold.
+    """
+    inside = [path for path in _knowledge(document) if _is_inside(context, path)]
+    return _written(context, name, options, "scratch", inside, lambda _: None)
+
+
+def _is_inside(context: Context, wanted: str) -> bool:
+    try:
+        _locate(context, wanted)
+    except OutsideContext:
+        return False
+    return True
+
+
+def _written(
+    context: Context,
+    name: str,
+    options: HasBuildArgs,
+    base: str,
+    knowledge: Iterable[str],
+    warn: Callable[[str], None],
+) -> Agentfile:
+    lines = [f"FROM {base}", f"DEFINITION {_word(name)}"]
+    for wanted in knowledge:
         source = _locate(context, wanted)
         if source is None:
             warn(f"{name}: knowledge file {wanted!r} is not in the folder")

@@ -59,9 +59,9 @@ def _missing(subject: Subject, copied: dict[str, Copied]) -> None:
                 if subject.is_made_up:
                     hint = f"put it at knowledge/{wanted}, or take it off the list"
                 fault = _at_listed(subject, wanted, message, hint)
-                subject.add(
-                    "knowledge-missing", fault or subject.at_value(path, message, hint=hint)
-                )
+                fault = fault or subject.at_value(path, message, hint=hint)
+                if not subject.is_faulty(fault):
+                    subject.add("knowledge-missing", fault)
 
 
 def _brings_unknown(subject: Subject) -> bool:

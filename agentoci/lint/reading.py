@@ -12,22 +12,16 @@ from typing import Final
 from agentoci._internal import files, limits
 from agentoci.agentfile import (
     Agentfile,
-    Copy,
     Definition,
     Interface,
-    SourcePath,
-    Stage,
     parse,
     parse_readable,
 )
 from agentoci.agentfile.tokens import read_lines
 from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context, OutsideContext
-from agentoci.builder.copying import RESERVED, CopiedFile, plan_copy
-from agentoci.builder.loose import agentfile_for
-from agentoci.builder.names import TakenNames
+from agentoci.builder.loose import agentfile_for, agentfile_without_parents
 from agentoci.builder.replay import Trace
-from agentoci.builder.skills import copied_skill_faults
 from agentoci.builder.sources import AgentfileMissing, find_agentfile
 from agentoci.definition.constraints import constraint_faults
 from agentoci.definition.places import Located
@@ -36,11 +30,13 @@ from agentoci.definition.yamlio import load
 from agentoci.errors import AgentociError, Invalid, SourceFaults
 from agentoci.lint import mending
 from agentoci.lint.compiled import compile_stage, note_missing_parents, reporting
+from agentoci.lint.copies import plan_copies
 from agentoci.lint.local import Local
 from agentoci.lint.skills import read_skills
-from agentoci.lint.subject import Copied, Options, Subject
+from agentoci.lint.subject import Options, Subject, value_at
 from agentoci.lint.validating import validate
 from agentoci.release.lock import MATRIX_FILE
+from agentoci.spec.jsonio import Json
 from agentoci.store.layout import LayoutStore
 
 DEFINITION: Final = ".agentdef"
@@ -63,7 +59,7 @@ def read_subject(root: Path, options: Options, store: LayoutStore) -> Subject:
     _validate(subject, subject.lock, "lock-invalid")
     _validate(subject, subject.lock.parent / MATRIX_FILE, "compatibility-invalid")
     if subject.agentfile is not None:
-        _plan_copies(subject, subject.agentfile)
+        plan_copies(subject, subject.agentfile)
         compile_stage(subject, subject.agentfile, local)
         read_skills(subject, subject.agentfile)
     note_missing_parents(subject, local)
@@ -143,6 +139,19 @@ def _read_lone_definition(subject: Subject, local: Local) -> None:
         subject.agentfile = agentfile_for(
             subject.context, subject.path, subject.options, find, warn=lambda _: None
         )
+    _make_up_without_parents(subject, name, located.data)
+
+
+def _make_up_without_parents(subject: Subject, name: str, document: Json) -> None:
+    """Look at the knowledge of a definition that has faults, or whose parents are not here."""
+    if subject.agentfile is not None or not isinstance(document, dict):
+        return
+    with contextlib.suppress(SourceFaults):
+        subject.agentfile = agentfile_without_parents(
+            subject.context, name, subject.options, document
+        )
+        if value_at(document, ("metadata", "parent")) is not None:
+            subject.lost.add("FROM")
 
 
 def _read_other_definitions(subject: Subject) -> None:
@@ -195,66 +204,3 @@ def collecting(subject: Subject, rule: str) -> Iterator[None]:
             subject.add(rule, fault, fix=mending.edit_for(fault))
     except AgentociError as exc:
         subject.add(rule, subject.at_line(1, 1, exc.message, hint=exc.hint))
-
-
-def _plan_copies(subject: Subject, agentfile: Agentfile) -> None:
-    """The files that the COPYs of the context bring; nothing of other stages or images is read."""
-    for stage in agentfile.stages:
-        names = TakenNames()
-        for path in sorted(RESERVED):
-            names.add_file(path)
-        for instruction in stage.instructions:
-            if isinstance(instruction, Copy) and instruction.from_ is None:
-                planned = _planned(subject, instruction)
-                with _collecting_copy(subject, instruction):
-                    _take(subject, stage, instruction, planned, names)
-
-
-def _planned(subject: Subject, instruction: Copy) -> list[CopiedFile]:
-    """What a COPY brings; of several sources those that are not at fault."""
-    sources = instruction.sources
-    while sources or instruction.heredocs:
-        try:
-            return plan_copy(replace(instruction, sources=sources), subject.context)
-        except AgentociError as exc:
-            blamed = _report_copy(subject, instruction, exc)
-            left = tuple(source for source in sources if source is not blamed)
-            if len(left) == len(sources):
-                break
-            sources = left
-    return []
-
-
-def _take(
-    subject: Subject,
-    stage: Stage,
-    instruction: Copy,
-    planned: list[CopiedFile],
-    names: TakenNames,
-) -> None:
-    for fault in copied_skill_faults(planned):
-        subject.add("skill-invalid", replace(fault, file=subject.shown(fault.file)))
-    if subject.final is stage or stage.name is not None:
-        subject.copied += [Copied(instruction, file) for file in planned]
-    for copied in planned:
-        (names.add_folder if copied.entry.is_folder else names.add_file)(copied.entry.path)
-
-
-@contextlib.contextmanager
-def _collecting_copy(subject: Subject, instruction: Copy) -> Iterator[None]:
-    try:
-        yield
-    except AgentociError as exc:
-        _report_copy(subject, instruction, exc)
-
-
-def _report_copy(subject: Subject, instruction: Copy, error: AgentociError) -> SourcePath | None:
-    """Report what is wrong with a COPY at the source that is to blame, which is returned."""
-    subject.lost.add("COPY")
-    blamed = next((s for s in instruction.sources if repr(s.text) in error.message), None)
-    place, width = instruction.place, len("COPY")
-    if blamed is not None:
-        place, width = blamed.place, len(blamed.text)
-    fault = subject.at_instruction(place, error.message, width=width, hint=error.hint)
-    subject.add("copy-invalid", fault)
-    return blamed

@@ -69,6 +69,12 @@ class Subject:
         """Whether all instructions of these keywords could be read: none is missing by a fault."""
         return self.lost.isdisjoint(keywords)
 
+    def is_faulty(self, fault: Fault) -> bool:
+        """Whether an error was found at the very place of a fault."""
+        place = fault.file, fault.line, fault.column
+        errors = [known for known in self.findings if known.severity is Severity.ERROR]
+        return any((k.fault.file, k.fault.line, k.fault.column) == place for k in errors)
+
     def add_cause(self, rule: str, fault: Fault) -> None:
         """Report an error unless there is one on this line: then it follows from that one."""
         errors = [known.fault for known in self.findings if known.severity is Severity.ERROR]

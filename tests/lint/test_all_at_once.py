@@ -134,6 +134,13 @@ QUIET: dict[str, tuple[Files, list[tuple[int, str]]]] = {
         {"Agentfile": "FROM scratch\nCOPY <<EOF /agent/a\nLABEL a=b\n"},
         [(2, "agentfile-invalid")],
     ),
+    "variables whose own values are at fault": (
+        {
+            "Agentfile": "ARG g=${u}\nFROM scratch\nINTERFACE interface.md\nARG g\n"
+            "ENV y=$u\nCOPY $g $y /agent/\nLABEL a=$y\nCOPY none /agent/\n"
+        },
+        [(1, "agentfile-invalid"), (5, "agentfile-invalid"), (8, "copy-invalid")],
+    ),
     "an undeclared build argument": ({"Agentfile": GOOD}, [(1, "agentfile-invalid")]),
 }
 
@@ -146,6 +153,27 @@ def test_what_follows_from_a_fault_is_not_told(
     found = lint({"interface.md": INTERFACE, **files}, *more, code=2)
     assert errors(found) == told
     assert [each["rule"] for each in found if each["severity"] != "error"] == []
+
+
+def test_knowledge_of_a_lone_definition_with_faults_is_looked_at(lint: Lint) -> None:
+    listed = "    static: [key.md, none.md, ../up.md]"
+    files = {
+        "x.agentdef": minimal_with("  knowledge:", listed, "  constraint: []"),
+        "knowledge/key.md": f"{GITHUB}\n",
+    }
+    assert places(lint(files, code=2)) == [
+        ("knowledge/key.md", 1, 1, "secret/github-token"),
+        ("x.agentdef", 7, 3, "interface-headings"),
+        ("x.agentdef", 9, listed.index("none.md") + 1, "knowledge-missing"),
+        ("x.agentdef", 9, listed.index("../up.md") + 1, "definition-invalid"),
+        ("x.agentdef", 10, 3, "definition-invalid"),
+    ]
+
+
+def test_a_missing_parent_may_bring_the_knowledge(lint: Lint) -> None:
+    child = LISTED.replace("metadata:\n", "metadata:\n  parent: elsewhere@1.0.0\n")
+    files = {"x.agentdef": child, "knowledge/b.md": "b"}
+    assert {each["rule"] for each in lint(files)} == {"parent-unknown"}
 
 
 def test_a_missing_parent_hides_no_bad_instruction(lint: Lint) -> None:
