@@ -80,5 +80,6 @@ def _item(change: Change) -> str:
 
 
 def _code(text: str) -> str:
-    """What may stand between backquotes, on one line."""
-    return " ".join(text.replace("`", "'").split())
+    """What may stand between backquotes, on one line, and steers no terminal."""
+    line = " ".join(text.replace("`", "'").split())
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)

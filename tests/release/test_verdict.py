@@ -205,3 +205,12 @@ def test_a_changelog_is_markdown_of_one_section(one: AgentView, other: AgentView
     for line in text.splitlines():
         assert re.fullmatch(r"## 1\.0\.0|### [A-Z][a-z]+|- [A-Z].*|No changes\.|", line), line
         assert line.count("`") % 2 == 0
+
+
+def test_no_name_steers_the_terminal_that_shows_a_changelog() -> None:
+    """Notes go to the terminal, and into what forges show."""
+    evil = {"metadata": {"name": "x\x1b[2J`\n## 9.0.0\u202e", "version": "1.0.0"}}
+    found = diff(agent(evil), agent())
+    lines = render_changelog(found, judge(found), "2.0.0").splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert [line for line in lines if line.startswith("## ")] == ["## 2.0.0"]
