@@ -16,8 +16,9 @@ from agentoci.builder.build import Builder
 from agentoci.builder.needs import BuildNeeds
 from agentoci.builder.options import BuildOptions
 from agentoci.content.protocols import ContentNotFound
-from agentoci.errors import Denied, NotFound, Unreachable
+from agentoci.errors import AgentociError, Denied, NotFound, Unreachable
 from agentoci.release.candidates import Candidate, Demand, Requirement, Want
+from agentoci.release.conflicts import RequirementNotFound
 from agentoci.release.drift import Needs, drift, drifted, is_at, is_of_skill, ruled_out
 from agentoci.release.lock import Lock, Missing, Pin, PinKind
 from agentoci.release.requirements import SkillRequirement, requirements_of
@@ -65,7 +66,7 @@ class Resolving:
         """The new lock."""
         build = self._build_needs(strict=False)
         images = [self._image_pin(name, where) for name, where in build.images.items()]
-        skills = [self._skill_pin(skill) for skill in build.skills]
+        skills = [self._skill_pin(build, skill) for skill in build.skills]
         found = self._resolve(build)
         agents = [_agent_pin(chosen) for chosen in found.chosen]
         pins = [*images, *(pin for pin in skills if pin), *agents]
@@ -119,28 +120,31 @@ class Resolving:
             where = kept.reference
         return Pin(PinKind.IMAGE, name, where, digest)
 
-    def _skill_pin(self, skill: SkillRequirement) -> Pin | None:
-        from agentoci.api.skills import open_artifact
-
+    def _skill_pin(self, build: BuildNeeds, skill: SkillRequirement) -> Pin | None:
         kept = self.kept.named(PinKind.SKILL).get(skill.name)
         if kept is not None and is_of_skill(kept, skill):
             return kept
-        folder = self.context
         try:
-            self._refresh(skill)
-            with open_artifact(self.engine, skill.reference, skill.version, folder) as artifact:
-                return Pin(
-                    PinKind.SKILL,
-                    skill.name,
-                    artifact.reference,
-                    artifact.root.digest,
-                    artifact.version,
-                    skill.required,
-                )
-        except NotFound:
-            if skill.required:
-                raise
-            return None
+            return self._new_skill_pin(skill)
+        except AgentociError as exc:
+            if isinstance(exc, NotFound) and not skill.required:
+                return None
+            raise build.located(skill.name, exc) from exc
+
+    def _new_skill_pin(self, skill: SkillRequirement) -> Pin:
+        from agentoci.api.skills import open_artifact
+
+        self._refresh(skill)
+        folder = self.context
+        with open_artifact(self.engine, skill.reference, skill.version, folder) as artifact:
+            return Pin(
+                PinKind.SKILL,
+                skill.name,
+                artifact.reference,
+                artifact.root.digest,
+                artifact.version,
+                skill.required,
+            )
 
     def _refresh(self, skill: SkillRequirement) -> None:
         """Pull what the local store may have an older copy of."""
@@ -170,7 +174,10 @@ class Resolving:
             sources.names(),
             sources.shown,
         )
-        return resolve(goal, sources)
+        try:
+            return resolve(goal, sources)
+        except RequirementNotFound as exc:
+            raise _located(build, exc) from exc
 
     def _sources(self, build: BuildNeeds) -> tuple[RegistryPath, ...]:
         """Without a default registry also what stands before the name of the image or its base."""
@@ -203,6 +210,15 @@ def _needs(build: BuildNeeds) -> Needs:
         requirements_of(list(build.agents), what="the definition"),
         build.skills,
     )
+
+
+def _located(build: BuildNeeds, error: RequirementNotFound) -> RequirementNotFound:
+    """The same, each name at the REQUIRE that asks for it, if there is one."""
+    told = [
+        fault.render() if (fault := build.fault(name, text)) else text
+        for name, text in error.missing.items()
+    ]
+    return RequirementNotFound("\n".join(told), hint=error.hint, missing=error.missing)
 
 
 def place_of(pin: Pin) -> Reference | None:

@@ -10,8 +10,10 @@ from agentoci.builder.bindings import bindings_of, is_folder, tools_of
 from agentoci.builder.compiling import Compiled
 from agentoci.builder.context import Context
 from agentoci.builder.document import name_and_version
+from agentoci.builder.located import InstructionFailed
 from agentoci.builder.stages import StageBase, StageResult
 from agentoci.definition.toolkinds import tool_kind_of
+from agentoci.errors import AgentociError, Fault
 from agentoci.release.requirements import SkillRequirement
 from agentoci.spec.jsonio import Json
 from agentoci.spec.reference import Reference
@@ -23,7 +25,7 @@ class BuildNeeds:
 
     `images` are the references of FROM and COPY --from that pin no digest, and the names of parents
     that are images, each with where it is; `agents` the bindings of required agents, `skills` those
-    that are neither in the context nor in the base.
+    that are neither in the context nor in the base, `agentfile` what asks for them.
     """
 
     name: str
@@ -31,6 +33,22 @@ class BuildNeeds:
     images: Mapping[str, str]
     agents: tuple[Json, ...]
     skills: tuple[SkillRequirement, ...]
+    agentfile: Agentfile
+
+    def fault(self, name: str, message: str, *, hint: str | None = None) -> Fault | None:
+        """A fault at the REQUIRE of that name; None when something else asks for it."""
+        for stage in reversed(self.agentfile.stages):
+            for node in reversed(stage.instructions):
+                if isinstance(node, Require) and node.name == name:
+                    kind = "" if node.kind == "agent" else f"{node.kind}:"
+                    width = len(f"{kind}{node.source or name}")
+                    return self.agentfile.fault(node.name_place, message, width=width, hint=hint)
+        return None
+
+    def located(self, name: str, error: AgentociError) -> AgentociError:
+        """An error of a requirement at its REQUIRE, or as it is where there is none."""
+        fault = self.fault(name, error.message, hint=error.hint)
+        return InstructionFailed(fault, error) if fault else error
 
     @classmethod
     def of(
@@ -48,6 +66,7 @@ class BuildNeeds:
             {name: name for name in sorted(_images(stages))},
             tuple(agents),
             tuple(skill for skill in skills if skill.name not in in_base),
+            agentfile,
         )
 
 

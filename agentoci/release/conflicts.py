@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,9 +24,18 @@ class RequirementConflict(Conflict):
 
 
 class RequirementNotFound(NotFound):
-    """Nothing of that name, or of those versions, is anywhere where names are looked for."""
+    """Nothing of that name, or of those versions, is anywhere where names are looked for.
+
+    `missing` says what for each name.
+    """
 
     shows_lines = True
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, missing: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.missing = missing or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,8 @@ def failure(
     message = "\n".join(map(str, shown))
     missing = [clash for clash in shown if clash.is_missing]
     if len(missing) == len(shown):
-        return RequirementNotFound(message, hint=_hint(missing, names, sources))
+        hint = _hint(missing, names, sources)
+        return RequirementNotFound(message, hint=hint, missing={c.name: str(c) for c in missing})
     return RequirementConflict(message, hint="ask for other versions, or for fewer agents")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Agent, MoveHome
 from tests.registries import Registry
+from tests.registry.fake import FakeRegistry
 
 VERSION = "LABEL org.opencontainers.image.version="
 
@@ -102,6 +103,30 @@ def test_a_conflict_tells_who_wants_what_and_leaves_the_lock(agent: Agent, agent
     missing = agent("lock", path, code=6)
     assert "psm_gne: coordinator 1.0.0 wants *; there is none" in missing.err
     assert "did you mean 'psm_gen'?" in missing.err
+
+
+def test_what_is_not_found_is_told_where_it_is_required(
+    agent: Agent, agents: Agents, fake: FakeRegistry
+) -> None:
+    agents.build("there", "1.0.0", "REQUIRE hidden")
+    lines = ("REQUIRE nowhere@^1", "REQUIRE --optional more")
+    path = agents.write("coordinator", "0.1.0-rc.1", *lines)
+    assert (
+        f"{path}/Agentfile:3:9: nowhere: coordinator 0.1.0-rc.1 wants ^1; there is none\n"
+        "  | REQUIRE nowhere@^1\n"
+        "  |         ^^^^^^^\n"
+        "hint: did you mean 'there'?"
+    ) in agent("lock", path, code=6).err
+    agents.write("coordinator", "0.1.0-rc.1", "REQUIRE team/other")
+    assert "  | REQUIRE team/other\n  |         ^^^^^^^^^^\n" in agent("lock", path, code=6).err
+    agents.write("coordinator", "0.1.0-rc.1", "REQUIRE there")
+    refused = agent("lock", path, code=6).err
+    assert "error: hidden: there 1.0.0 wants *; there is none" in refused, "no line asks for it"
+    skill = f"skill:{fake.host}/team/review:1.0"
+    agents.write("coordinator", "0.1.0-rc.1", f"REQUIRE {skill}")
+    refused = agent("lock", path, code=6).err
+    assert f"{path}/Agentfile:3:9: " in refused
+    assert f"  |         {'^' * len(skill)}\n" in refused
 
 
 def test_locked_refuses_drift_and_a_build_without_it_mends(agent: Agent, agents: Agents) -> None:
