@@ -25,14 +25,14 @@ _sources = click.option(
     "sources",
     metavar="HOST[/PREFIX]",
     multiple=True,
-    help="Where to look for required agents first; repeatable.",
+    help="Where to look for parents and required agents first; repeatable.",
 )
 
 
 @click.command("lock")
 @source_options()
 @click.option("--upgrade", is_flag=True, help="Take the newest that fits, of NAMEs or of all.")
-@click.option("--check", is_flag=True, help="Change nothing; exit with 3 when it does not fit.")
+@click.option("--check", is_flag=True, help="Change nothing; exit with 3 unless it fits.")
 @_sources
 @quiet_option
 @format_option
@@ -59,7 +59,9 @@ def lock_command(
     kept: --upgrade takes newer ones. Prints the pins; what changed goes to stderr.
 
     Agents are looked for in the local store and at the default registry; without one, where the
-    base image is; then at `requirement_sources` of the config file.
+    base image is; then at `requirement_sources` of the config file. Parents are looked for there,
+    too. What the default registry has is pinned by its full reference, so that the lock serves
+    everybody.
 
     \b
     Examples:
@@ -102,7 +104,8 @@ def install_command(
     """Pull exactly what agent.lock pins.
 
     Everything is pulled by digest, whatever became of its tags; what is here already is not asked
-    for. A lock that does not fit the Agentfile is refused with 3. Prints what was pulled.
+    for. A lock that is missing or does not fit the Agentfile is refused with 3. Prints what was
+    pulled.
 
     \b
     Examples:

@@ -88,7 +88,8 @@ def release_command(
     so does 1.2.0-dev (work in progress), once 1.2.0 is released or too small for the change: until
     then it becomes 1.2.0. The first release is the version declared, or 0.1.0. A version that is
     too small for the change is refused (3), so is one that is released already (7). The version
-    goes into the image, no file is changed.
+    goes into the image, no file is changed, nor is agent.lock: where there is one it must fit (3),
+    and `agent lock` makes it fit.
 
     The image is pushed by its digest, then the tags 1.4.2, 1.4, 1 and latest are moved, those that
     stand for a line only if no higher release is in it. Stopped anywhere, run it again: it goes on.
