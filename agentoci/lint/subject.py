@@ -64,6 +64,8 @@ class Subject:
     document: Mapping[str, Json] | None = None
     draft: Mapping[str, Json] | None = None
     findings: list[Finding] = field(default_factory=list)
+    error_places: set[tuple[str | int, ...]] = field(default_factory=set)
+    """The lines of errors, as file and line, and their places, with the column."""
 
     def knows(self, *keywords: str) -> bool:
         """Whether all instructions of these keywords could be read: none is missing by a fault."""
@@ -71,14 +73,11 @@ class Subject:
 
     def is_faulty(self, fault: Fault) -> bool:
         """Whether an error was found at the very place of a fault."""
-        place = fault.file, fault.line, fault.column
-        errors = [known for known in self.findings if known.severity is Severity.ERROR]
-        return any((k.fault.file, k.fault.line, k.fault.column) == place for k in errors)
+        return (fault.file, fault.line, fault.column) in self.error_places
 
     def add_cause(self, rule: str, fault: Fault) -> None:
         """Report an error unless there is one on this line: then it follows from that one."""
-        errors = [known.fault for known in self.findings if known.severity is Severity.ERROR]
-        if all((known.file, known.line) != (fault.file, fault.line) for known in errors):
+        if (fault.file, fault.line) not in self.error_places:
             self.add(rule, fault)
 
     def shown(self, path: str) -> str:
@@ -100,6 +99,11 @@ class Subject:
         if not {rule, family(rule)} & self.options.disabled:
             severity = rule_of(rule).severity
             self.findings.append(Finding(rule, severity, discreet(fault), fix, secret))
+            if severity is Severity.ERROR:
+                self.error_places |= {
+                    (fault.file, fault.line),
+                    (fault.file, fault.line, fault.column),
+                }
 
     def at_instruction(
         self, place: Place, message: str, *, width: int = 1, hint: str | None = None

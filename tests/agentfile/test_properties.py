@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentoci.agentfile import Agentfile, parse, render
+from agentoci.agentfile import Agentfile, parse, parse_readable, render
 from agentoci.errors import SourceFaults
 from tests.agentfile.samples import COORDINATOR, EVERYTHING, any_setting
 
@@ -76,6 +78,40 @@ def test_any_text_is_read_or_has_faults(text: str | bytes) -> None:
 @settings(max_examples=2000)
 def test_very_many_texts_are_read_or_have_faults(text: str | bytes) -> None:
     check(text)
+
+
+@given(ANY_TEXT)
+def test_what_has_no_faults_is_read_whole_and_other_texts_in_part(text: str | bytes) -> None:
+    readable = parse_readable(text)
+    try:
+        whole = parse(text)
+    except SourceFaults:
+        assert readable.agentfile is None or readable.lost
+    else:
+        assert (readable.agentfile, readable.lost) == (whole, frozenset())
+
+
+@given(
+    st.lists(st.sampled_from(["COPY a", "SET x=1", "SETT a=b", "ENV $A=1", "LABEL"]), max_size=4)
+)
+def test_statements_with_faults_are_left_out_and_no_others(bad: list[str]) -> None:
+    good = ["FROM scratch", "ENV B=1", "COPY a /agent/", "LABEL a=b"]
+    lines = [line for pair in zip_longest(good, bad) for line in pair if line]
+    readable = parse_readable("\n".join(lines))
+    assert readable.agentfile is not None
+    (stage,) = readable.agentfile.stages
+    assert [node.original for node in (stage, *stage.instructions)] == good
+    assert readable.lost == {line.split()[0].replace("SETT", "SET") for line in bad}
+
+
+def test_a_stage_without_its_from_is_read() -> None:
+    for first in ("FROM Bad//base", "FORM scratch", "LABEL c=d"):
+        readable = parse_readable(f"{first}\nCOPY a /agent/\n")
+        assert readable.agentfile is not None
+        assert readable.agentfile.final.instructions[-1].original == "COPY a /agent/"
+        assert "FROM" in readable.lost
+    assert parse_readable("").agentfile is None
+    assert parse_readable(b"\xff").agentfile is None
 
 
 ONE_LINE = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"))
