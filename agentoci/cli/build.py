@@ -36,10 +36,12 @@ if TYPE_CHECKING:
     "sources",
     metavar="HOST[/PREFIX]",
     multiple=True,
-    help="Where to look for required agents first, for a lock that does not fit; repeatable.",
+    help="Where to look for parents and required agents first; repeatable.",
 )
 @click.option("--push", is_flag=True, help="Push every tag afterwards.")
-@click.option("--dry-run", is_flag=True, help="Scan, and show the layers that would be packed.")
+@click.option(
+    "--dry-run", is_flag=True, help="Show the layers that would be packed; scans for secrets."
+)
 @click.option(
     "--iidfile", type=click.Path(path_type=Path, dir_okay=False), help="Write the digest there."
 )
