@@ -154,6 +154,7 @@ class AgentSources:
         return Reference.parse(candidate.repository).is_local or place in map(str, self.sources)
 
     def _remotes(self, name: str, repository: str | None) -> list[Candidate]:
+        """Of the first source that has the name: a stranger's elsewhere must not outbid it."""
         found: list[Candidate] = []
         if repository is not None:
             reference = Reference.parse(repository)
@@ -164,9 +165,11 @@ class AgentSources:
             except InvalidReference:
                 continue
             try:
-                found += self._remote(name, reference, rank)
+                found = self._remote(name, reference, rank)
             except Denied as exc:
                 self.engine.warn(f"{reference.name} was passed over: {exc.message}")
+            if found:
+                break
         return found
 
     def _local(self, name: str, repository: str | None) -> list[Candidate]:

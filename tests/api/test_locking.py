@@ -104,21 +104,18 @@ def test_agents_are_looked_for_at_the_default_registry(tmp_path: Path, fake: Fak
     assert pinned(desk.lock()) == {"psm_gen": f"{fake.host}/team/psm_gen:1.0.0"}
 
 
-def test_agents_are_looked_for_in_every_source_and_the_newest_wins(
-    tmp_path: Path, fake: FakeRegistry
-) -> None:
-    """Named sources come before those of the config file when versions are equal."""
+def test_the_first_source_that_has_the_name_counts(tmp_path: Path, fake: FakeRegistry) -> None:
+    """Who may push a name anywhere else cannot outbid it by a higher version."""
     desk = Desk(tmp_path, f'requirement_sources = ["{fake.host}/other", "{fake.host}/third"]\n')
     for repository, tags in {
         "named/a": ["1.0.0"],
-        "other/a": ["1.0.0", "1.1.0"],
+        "other/a": ["1.0.0", "99.0.0"],
         "other/b": ["1.0.0"],
-        "third/b": ["1.0.0"],
-        "named/b": ["0.9.0"],
+        "third/b": ["1.0.0", "1.1.0"],
     }.items():
         for tag in tags:
             put(fake, repository, tag)
-    desk.require("a", "b", "a@<1.1")
+    desk.require("a", "b")
     done = desk.lock(sources=(f"{fake.host}/named",))
     assert pinned(done) == {
         "a": f"{fake.host}/named/a:1.0.0",
