@@ -260,13 +260,13 @@ def test_a_dry_run_finds_the_same(
     environment = {"HOME": str(tmp_path), "AGENTOCI_HOME": str(workshop.home)}
     [finding] = denied(workshop).findings
 
-    def plan(*options: str) -> Exception | str | None:
+    def plan(*options: str) -> str:
         arguments = ["build", "--dry-run", *options, workshop.context.name]
-        done = CliRunner().invoke(agent, arguments, env=environment)
-        return done.exception if isinstance(done.exception, SecretsFound) else done.output
+        done = CliRunner().invoke(agent, arguments, env=environment, catch_exceptions=False)
+        return done.output
 
-    refused = plan()
-    assert isinstance(refused, SecretsFound)
-    assert f"  {workshop.context.name}/knowledge/a.md:1:6: secret/openai-key" in str(refused)
-    assert refused.findings == (finding,)
-    assert "knowledge" in str(plan("--allow-secret", finding.id))
+    with pytest.raises(SecretsFound) as caught:
+        plan()
+    assert f"  {workshop.context.name}/knowledge/a.md:1:6: secret/openai-key" in str(caught.value)
+    assert caught.value.findings == (finding,)
+    assert "knowledge" in plan("--allow-secret", finding.id)
