@@ -81,12 +81,15 @@ class Builds:
 
     def compile(self, context: Path, options: BuildOptions) -> Compiled:
         """The definition that a build would make, parents merged; raises as `build` does."""
-        return self._builder(options).compile(context, options)
+        pinned = _with_lock(context, options)
+        return self._builder(pinned).compile(context, pinned)
 
-    def plan(self, context: Path, options: BuildOptions) -> list[LayerPlan]:
+    def plan(
+        self, context: Path, options: BuildOptions, *, sources: Sequence[str] = ()
+    ) -> list[LayerPlan]:
         """The layers that a build would make, before compression; writes nothing."""
-        pins = read_pins(lock_path(context, options)) or options.pins
-        return self._builder(replace(options, pins=pins)).plan(context, options)
+        pinned = _with_lock(context, options)
+        return self._builder(pinned, sources).plan(context, pinned)
 
     def _replay(
         self, context: Path, options: BuildOptions, report: BuildReport, *, locked: bool
@@ -159,3 +162,8 @@ class Builds:
         named = str(reference)
         desc = self._engine.transfers.ensure(pinned.get(named, named))
         return read_image(self._engine.store, desc, what=str(reference))
+
+
+def _with_lock(context: Path, options: BuildOptions) -> BuildOptions:
+    """The options with what the lock pins, if there is a lock that can be read."""
+    return replace(options, pins=read_pins(lock_path(context, options)) or options.pins)

@@ -92,7 +92,7 @@ def build_command(
         allowed_secrets=frozenset(allowed_secrets),
     )
     if switches["dry_run"]:
-        _show_plan(engine.builds.plan(path, options))
+        _show_plan(engine.builds.plan(path, options, sources=sources))
         return
     report = Steps(quiet=switches["quiet"])
     with showing(engine, quiet=switches["quiet"], bars=False):  # of the images that FROM names

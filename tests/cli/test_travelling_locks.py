@@ -198,3 +198,41 @@ def test_a_parent_enters_the_lock_by_its_own_name(agent: Agent, tmp_path: Path) 
     agent("tag", "registry.example.com/library/basis:1.0.0", "basis:1.0.0")
     agent("lock", "--check", path)
     agent("build", "-q", "--locked", path)
+
+
+@pytest.mark.parametrize("where", ["", "HOST/team/", "HOST/library/"])
+def test_a_base_that_is_the_parent_too(
+    agent: Agent, tmp_path: Path, config: Path, fake: FakeRegistry, move_home: MoveHome, where: str
+) -> None:
+    """By its short name at the default registry, or by the full one, there or elsewhere."""
+    name = f"{where.replace('HOST', fake.host)}basis:1.0.0"
+    agent("build", "-q", "-t", name, folder(tmp_path / "basis", basis_agentdef=PARENT))
+    agent("push", "-q", name)
+    text = f"FROM {name}\nDEFINITION child.agentdef\n"
+    path = folder(tmp_path / "child", Agentfile=text, child_agentdef=CHILD)
+    assert agent("lock", "--format", "json", path).json["unpushed"] == []
+    assert name in references(path / "agent.lock")
+    built = agent("build", "-q", "--locked", path).out
+    before = (path / "agent.lock").read_bytes()
+    move_home("elsewhere")
+    config.write_text("")
+    agent("install", path)
+    assert agent("build", "-q", "--locked", path).out == built
+    agent("lock", path)
+    assert (path / "agent.lock").read_bytes() == before
+
+
+def test_a_dry_run_takes_what_the_lock_pins_or_the_sources_have(
+    agent: Agent, tmp_path: Path, fake: FakeRegistry, move_home: MoveHome
+) -> None:
+    basis = folder(tmp_path / "basis", basis_agentdef=PARENT)
+    agent("build", "-q", "--push", "-t", f"{fake.host}/library/basis:1.0.0", basis)
+    text = "FROM scratch\nDEFINITION child.agentdef\n"
+    path = folder(tmp_path / "child", Agentfile=text, child_agentdef=CHILD)
+    source = ("--source", f"{fake.host}/library")
+    agent("lock", "-q", *source, path)
+    move_home("planner")
+    agent("build", "--dry-run", path)
+    (path / "agent.lock").unlink()
+    move_home("other planner")
+    agent("build", "--dry-run", *source, path)
