@@ -191,6 +191,9 @@ class Work:
                 f"{', which is optional' if require.optional else ''}"
             )
         is_final = stage.index == self.agentfile.final.index
+        if is_final and stage.base.is_scratch and self.find.used:
+            parents = ", ".join(sorted(self.find.used))
+            yield f"the files of {parents} do not come along; FROM in place of scratch brings them"
         if is_final and name_and_version(compiled)[1] == UNVERSIONED:
             yield f"no version declared, it is {UNVERSIONED} (LABEL {keys.VERSION}=1.0.0 sets one)"
 

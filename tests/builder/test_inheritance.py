@@ -429,3 +429,18 @@ def test_a_registry_that_does_not_answer_is_no_missing_parent(workshop: Workshop
     with pytest.raises(ParentMissing) as caught:
         workshop.build(file=workshop.context / "child.agentdef")
     assert caught.value.exit_code == Unreachable.exit_code
+
+
+def test_the_files_of_an_image_come_only_with_from(workshop: Workshop) -> None:
+    workshop.write("coordinator.agentdef", FULL)
+    workshop.build_text(
+        "FROM scratch\nDEFINITION coordinator.agentdef\n", "coordinator_agent:1.0.0"
+    )
+    (workshop.context / "coordinator.agentdef").unlink()
+    workshop.write("advanced.agentdef", CHILD)
+    told = "the files of coordinator_agent:1.0.0 do not come along"
+    workshop.build_text("FROM scratch\nDEFINITION advanced.agentdef\n")
+    assert [text for text in workshop.told.warnings if text.startswith(told)]
+    workshop.told.warnings.clear()
+    workshop.build_text("FROM coordinator_agent:1.0.0\nDEFINITION advanced.agentdef\n")
+    assert not [text for text in workshop.told.warnings if "come along" in text]
