@@ -73,10 +73,14 @@ def test_importing_the_package_imports_nothing_heavy():
     assert not HEAVY.intersection(loaded.stdout.split())
 
 
+def snippets() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+
+
 def test_what_readme_shows_of_python_works(
     engine: Engine, fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    [snippet] = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    snippet, _ = snippets()
     engine.transfers.push("talker:1.0", f"{fake.host}/team/coordinator:1.0")
     monkeypatch.setenv("AGENTOCI_HOME", str(tmp_path / "readme"))
     names: dict[str, object] = {}
@@ -87,6 +91,25 @@ def test_what_readme_shows_of_python_works(
     assert isinstance(instance, Instance)
     lines = [line.text for line in used.runs.logs(instance, follow=True)]
     assert f"hello there from {instance.name}, arguments:" in " ".join(lines)
+
+
+def test_what_readme_shows_of_the_other_verbs_works(
+    fake: FakeRegistry,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+):
+    """Other knowledge is a patch; the first release, of what declares no version, is 0.1.0."""
+    _, snippet = snippets()
+    context = samples.write_talker(tmp_path / "coordinator")
+    for name, value in commandline.home_variables(tmp_path / "home").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    with Engine() as engine:
+        engine.builds.build(context, BuildOptions(tags=(Reference.parse("coordinator:1.0.0"),)))
+    (context / "notes.md").write_text("Talk is dear.\n")
+    exec(snippet.replace("registry.example.com", fake.host), {})
+    assert capsys.readouterr().out == "PATCH\n0.1.0\n"
 
 
 def test_an_engine_works_in_the_home_that_it_is_given(engine: Engine, tmp_path: Path, home: Path):
