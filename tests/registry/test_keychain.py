@@ -234,7 +234,8 @@ def test_user_name_password_and_registry_go_together(tmp_path: Path, missing: st
 
 
 def test_broken_variable_hurts_nobody_who_asks_no_registry(tmp_path: Path) -> None:
-    with Engine(read_settings({"HOME": str(tmp_path), "AGENTOCI_AUTH_X": "broken"})) as engine:
+    environment = {"AGENTOCI_HOME": str(tmp_path), "AGENTOCI_AUTH_X": "broken"}
+    with Engine(read_settings(environment)) as engine:
         assert engine.images.list() == []
 
 
