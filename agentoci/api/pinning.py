@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from agentoci._internal import files, limits
+from agentoci.builder.finding import find_lock
 from agentoci.builder.options import BuildOptions, Pins
-from agentoci.builder.sources import find_lock
 from agentoci.errors import AgentociError
 from agentoci.release.lock import Lock, PinKind
 from agentoci.spec.jsonio import Json

@@ -58,10 +58,10 @@ def show(engine: Engine, text: str, *, effective: bool = False) -> Shown:
 
 
 def _of_path(engine: Engine, path: Path, *, effective: bool) -> Shown:
+    from agentoci.builder.finding import find_agentfile
     from agentoci.builder.loose import read_definition_file
     from agentoci.builder.options import BuildOptions
     from agentoci.builder.parents import read_source
-    from agentoci.builder.sources import find_agentfile
 
     file = path if path.is_file() else find_agentfile(path)
     if file.suffix == ".agentdef" and not effective:

@@ -36,9 +36,9 @@ class Search:
 
     def within(self, folder: str) -> Iterator[Called]:
         """Those of one folder, by path."""
-        from agentoci.definition.yamlio import load
-
         for path, content in mentioning(self.context, folder, self.name):
+            from agentoci.definition.yamlio import load  # most folders hold none that says the name
+
             try:
                 metadata = _metadata(load(content, file=path).data)
             except SourceFaults as exc:

@@ -241,9 +241,16 @@ def screen_agentfile(
 ) -> None:
     """Scan the Agentfile as it is written, and the build arguments."""
     text = "\n".join(agentfile.source).encode("utf-8", "surrogateescape")
-    screen.content(_shown(agentfile, context), text, kind=Kind.TEXT)
+    screen.content(_shown(agentfile, context), text, kind=_kind_of(agentfile))
     for name, value in build_args:
         screen.content(f"--build-arg {name}", f"{name}={value}".encode("utf-8", "surrogateescape"))
+
+
+def _kind_of(agentfile: Agentfile) -> Kind:
+    """A model reads of an Agentfile what INTERFACE says in it."""
+    said = (each for stage in agentfile.stages for each in stage.instructions)
+    is_text = any(isinstance(each, Interface) and each.kind == "text" for each in said)
+    return Kind.TEXT if is_text else Kind.FILE
 
 
 def screen_stage(

@@ -20,9 +20,9 @@ from agentoci.agentfile import (
 from agentoci.agentfile.tokens import read_lines
 from agentoci.builder.called import interface_files
 from agentoci.builder.context import Context, OutsideContext
+from agentoci.builder.finding import AgentfileMissing, find_agentfile
 from agentoci.builder.loose import agentfile_for, agentfile_without_parents
 from agentoci.builder.replay import Trace
-from agentoci.builder.sources import AgentfileMissing, find_agentfile
 from agentoci.definition.constraints import constraint_faults
 from agentoci.definition.places import Located
 from agentoci.definition.read import read_definition

@@ -10,7 +10,7 @@ from pathlib import Path
 from agentoci.agentfile import Agentfile, Copy, Interface, Place, Set, Stage
 from agentoci.builder.context import Context
 from agentoci.builder.copying import CopiedFile
-from agentoci.builder.sources import find_lock
+from agentoci.builder.finding import find_lock
 from agentoci.definition.places import Located
 from agentoci.definition.places import Path as Keys
 from agentoci.errors import Fault

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from agentoci.builder.finding import AgentfileMissing, AmbiguousDefinition
 from agentoci.builder.loose import DefinitionMissing
-from agentoci.builder.sources import AgentfileMissing, AmbiguousDefinition
 from agentoci.errors import Invalid, NotFound, SourceFaults
 from tests.builder.workshop import Workshop
 
