@@ -273,6 +273,7 @@ class FaultProxy:
         listener, self._listener = self._listener, None
         assert listener is not None
         self._bell.send(b"!")
+        listener.shutdown(socket.SHUT_RDWR)  # at once, though `select` still holds the socket
         listener.close()
         try:
             yield

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -298,16 +298,24 @@ def test_sources_match_as_rules_do(tree: Path, parts: list[str]) -> None:
     assert sorted(entry.path for entry in context._match(parts)) == expected
 
 
-def test_folders_nest_deeper_than_the_stack(tmp_path: Path) -> None:
-    (tmp_path / "deep").mkdir()
-    deepest = os.open(tmp_path / "deep", os.O_RDONLY)
+@pytest.fixture
+def deep(tmp_path: Path) -> Iterator[Path]:
+    """Too deep for Python to remove: pytest's own clean-up fails on it, so it goes here."""
+    folder = tmp_path / "deep"
+    folder.mkdir()
+    deepest = os.open(folder, os.O_RDONLY)
     for _ in range(1500):
         os.mkdir("d", dir_fd=deepest)
         inner = os.open("d", os.O_RDONLY, dir_fd=deepest)
         os.close(deepest)
         deepest = inner
     os.close(deepest)
-    context = Context(tmp_path / "deep", ignored=lambda _name, _folder: False)
+    yield folder
+    subprocess.run(["rm", "-r", folder], check=True)
+
+
+def test_folders_nest_deeper_than_the_stack(deep: Path) -> None:
+    context = Context(deep, ignored=lambda _name, _folder: False)
     assert sum(entry.is_folder for entry in context.walk("")) == 1500
     with pytest.raises(SourceMissing):
         context.expand("**/d/" * 12 + "x")
