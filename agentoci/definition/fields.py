@@ -64,9 +64,9 @@ def step_into(annotation: Annotation, step: str | int) -> Annotation | None:
             return None
 
 
-def at(path: Path) -> Annotation | None:
-    """The type of what stands at a path of a definition."""
-    annotation = root()
+def at(path: Path, within: Annotation | None = None) -> Annotation | None:
+    """The type of what stands at a path of a definition, or of `within`."""
+    annotation = within or root()
     for step in path:
         annotation = step_into(annotation, step)
         if annotation is None:
@@ -74,9 +74,9 @@ def at(path: Path) -> Annotation | None:
     return annotation
 
 
-def keys_at(path: Path) -> list[str]:
+def keys_at(path: Path, within: Annotation | None = None) -> list[str]:
     """The keys that the mapping at a path may have; none for an open mapping."""
-    block = as_block(at(path))
+    block = as_block(at(path, within))
     return list(members(block)) if block else []
 
 
@@ -96,9 +96,15 @@ def choices(annotation: Annotation) -> list[str]:
     return []
 
 
-def choices_at(path: Path) -> list[str]:
+def choices_at(path: Path, within: Annotation | None = None) -> list[str]:
     """The words that may stand at a path."""
-    return choices(at(path))
+    return choices(at(path, within))
+
+
+def spelt_at(path: Path, within: Annotation | None = None) -> list[str]:
+    """The same as messages show them: what must be written to the letter is in quotes."""
+    found = bare(at(path, within))
+    return [repr(arg) for arg in get_args(found)] if origin(found) is Literal else choices(found)
 
 
 def leaves(annotation: Annotation, prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

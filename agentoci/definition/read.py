@@ -13,6 +13,7 @@ from agentoci.errors import Fault, Integrity, Invalid, SourceFaults
 from agentoci.spec.jsonio import Json
 
 if TYPE_CHECKING:
+    from agentoci.definition.fields import Annotation
     from agentoci.definition.model import AgentDefinition
     from agentoci.definition.problems import Problem
 
@@ -52,7 +53,7 @@ def read_definition(content: bytes, *, file: str) -> AgentDefinition:
         raise SourceFaults([located.fault((), "expected a mapping with apiVersion, kind, ...")])
     checked = _checked(located.data)
     if isinstance(checked, list):
-        raise SourceFaults(_faults(located, checked))
+        raise SourceFaults(faults_of(located, checked))
     return checked
 
 
@@ -101,23 +102,26 @@ def _checked(document: Mapping[str, Json]) -> AgentDefinition | list[Problem]:
         return problems_of(exc)
 
 
-def _faults(located: Located, problems: Sequence[Problem]) -> list[Fault]:
+def faults_of(
+    located: Located, problems: Sequence[Problem], within: Annotation | None = None
+) -> list[Fault]:
+    """The problems of a file where they are written, which is a definition or another model."""
     return [
         located.fault(
             problem.path,
             str(problem),
-            hint=problem.hint or _spelling_hint(located, problem),
+            hint=problem.hint or _spelling_hint(located, problem, within),
             at_key=problem.at_key,
         )
         for problem in problems
     ]
 
 
-def _spelling_hint(located: Located, problem: Problem) -> str | None:
+def _spelling_hint(located: Located, problem: Problem, within: Annotation | None) -> str | None:
     """How to write the kind of value that was expected, seen from what was written."""
     written, value = located.written(problem.path), located.value(problem.path)
     if problem.expected == "text" and written:
-        return _quoting_hint(problem, written)
+        return _quoting_hint(problem, written, within)
     if problem.expected == "true or false":
         return _FLAG_WORDS.get(str(value).lower())
     if problem.expected == "a list" and isinstance(value, str):
@@ -127,12 +131,12 @@ def _spelling_hint(located: Located, problem: Problem) -> str | None:
     return None
 
 
-def _quoting_hint(problem: Problem, written: str) -> str | None:
+def _quoting_hint(problem: Problem, written: str, within: Annotation | None) -> str | None:
     """To put it in quotes; when that would not do either, what would."""
     from agentoci.definition.fields import at
     from agentoci.definition.problems import problem_with
 
-    again = problem_with(problem.path, written, at(problem.path))
+    again = problem_with(problem.path, written, at(problem.path, within))
     return again.hint if again else f'write "{short(written)}" if it is text'
 
 

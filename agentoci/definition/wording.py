@@ -60,7 +60,7 @@ def kind_of(value: object) -> str:
 def either(words: Sequence[str]) -> str:
     """`NONE, BASIC or SMART`."""
     if len(words) == 1:
-        return f"'{words[0]}'"
+        return words[0]
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
