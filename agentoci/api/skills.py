@@ -43,20 +43,16 @@ def open_artifact(
 
 def _newest(engine: Engine, reference: Reference, version: str) -> tuple[Reference, str]:
     """The reference with the tag of the newest version in the range, and that version."""
-    from semver import Version
-
+    from agentoci.release.tagversions import in_range
     from agentoci.spec.ranges import VersionRange
+    from agentoci.spec.version import sort_tags
 
     tags = _tags(engine, reference)
-    versions: dict[Version, str] = {}
-    for tag in sorted(tags, key=len):  # of `1.0` and `1.0.0` the full one counts
-        with contextlib.suppress(ValueError):
-            versions[Version.parse(tag, optional_minor_and_patch=True)] = tag
-    best = VersionRange.parse(version).best(versions)
-    if best is None:
-        listed = ", ".join(sorted(tags)[:8]) or "none"
-        raise SkillMissing(f"{reference.name}: no version in {version!r}", hint=f"tags: {listed}")
-    return replace(reference, tag=versions[best]), str(best)
+    for best in in_range(VersionRange.parse(version), reference.name, tags):
+        tag = best.reference.rpartition(":")[2]
+        return replace(reference, tag=tag), str(best.version)
+    listed = ", ".join(sort_tags(tags)[:8]) or "none"
+    raise SkillMissing(f"{reference.name}: no version in {version!r}", hint=f"tags: {listed}")
 
 
 def _tags(engine: Engine, reference: Reference) -> list[str]:

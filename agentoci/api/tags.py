@@ -94,18 +94,12 @@ def newest_tag(engine: Engine, text: str, wanted: VersionRange) -> TagRow:
     A tag of fewer numbers (`1.2`) counts where no fuller one is of its numbers, and only if all
     that it can mean is in the range. Raises NothingInRange, and what `list_tags` raises.
     """
-    from agentoci.release.candidates import newest_first
-    from agentoci.release.tagversions import candidates_of
+    from agentoci.release.tagversions import in_range
 
     found = list_tags(engine, text)
     rows = {f"{found.repository}:{row.tag}": row for row in found.rows}
-    offered = candidates_of("", found.repository, [row.tag for row in found.rows], rank=0)
-    for candidate in newest_first(offered):
-        row, span = rows[candidate.reference], candidate.span
-        if row.version is None or not (
-            wanted.allows(candidate.version) if span is None else wanted.includes(span)
-        ):
-            continue
+    for candidate in in_range(wanted, found.repository, [row.tag for row in found.rows]):
+        row = rows[candidate.reference]
         digest = row.digest or _digest_at(engine, text, row.tag)
         if digest is not None:
             return replace(row, digest=digest)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from agentoci.release.candidates import Candidate
+from agentoci.release.candidates import Candidate, newest_first
 from agentoci.spec.ranges import VersionRange
 from agentoci.spec.reference import DEFAULT_TAG
 from agentoci.spec.version import TagVersion
@@ -48,6 +48,18 @@ def candidates_of(
     if not versions and DEFAULT_TAG in tags:
         made.append(_latest(name, repository, rank, known.get(DEFAULT_TAG)))
     return made
+
+
+def in_range(wanted: VersionRange, repository: str, tags: Iterable[str]) -> Iterator[Candidate]:
+    """The versions of a range among the tags, the newest first.
+
+    A tag of fewer numbers counts only if all that it can mean is in the range.
+    """
+    versions = [tag for tag in tags if TagVersion.parse(tag) is not None]
+    for candidate in newest_first(candidates_of("", repository, versions, rank=0)):
+        span = candidate.span
+        if wanted.allows(candidate.version) if span is None else wanted.includes(span):
+            yield candidate
 
 
 def _is_exact(found: TagVersion) -> bool:
