@@ -235,4 +235,6 @@ def test_a_dry_run_takes_what_the_lock_pins_or_the_sources_have(
     agent("build", "--dry-run", path)
     (path / "agent.lock").unlink()
     move_home("other planner")
+    missing = agent("build", "--dry-run", path, code=6)
+    assert "basis@1.0.0" in missing.err, "without either the parent is not found"
     agent("build", "--dry-run", *source, path)
